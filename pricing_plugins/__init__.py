@@ -1,0 +1,1 @@
+"""Pricing plugins that ship with SMS Credits; they take the same road as foreign ones."""

@@ -1,0 +1,33 @@
+"""SMS Credits: know what a campaign costs before it is sent."""
+
+from flask import Flask
+
+from webapp import config
+from webapp.db import db
+
+
+def create_app(settings: config.Settings, database_url: str) -> Flask:
+    """The application, wired in reading order."""
+    app = Flask(
+        __name__,
+        template_folder=str(config.resources("templates")),
+        static_folder=str(config.resources("static")),
+        instance_path=str(settings.instance),
+    )
+    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    db.init_app(app)
+    register_features(app)
+    return app
+
+
+def register_features(app: Flask) -> None:
+    from webapp.accounts import views as accounts
+    from webapp.audience import views as audience
+    from webapp.campaigns import views as campaigns
+    from webapp.credits import views as credits
+    from webapp.pricing import views as pricing
+    from webapp.reports import views as reports
+    from webapp.shop import views as shop
+
+    for feature in (accounts, audience, campaigns, credits, pricing, reports, shop):
+        app.register_blueprint(feature.blueprint)

@@ -1,0 +1,1 @@
+"""Platforms, people, roles and sign-in."""

@@ -1,0 +1,1 @@
+"""Lists, recipients and their import."""

@@ -1,0 +1,1 @@
+"""Compose, live quote, schedule, dispatch, gateways."""

@@ -1,0 +1,1 @@
+"""The consumption engine: lots, holds, assignment, expiry, ledger."""

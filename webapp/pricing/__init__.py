@@ -1,0 +1,1 @@
+"""What a message costs: plugins, pricing book, segmentation, quotes."""

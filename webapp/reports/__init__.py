@@ -1,0 +1,1 @@
+"""Usage over time and its exports."""

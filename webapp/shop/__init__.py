@@ -1,0 +1,1 @@
+"""Packages, orders and the pages that sell them."""

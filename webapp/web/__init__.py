@@ -1,0 +1,1 @@
+"""HTTP plumbing: htmx, errors, headers, filters, paging. No business words."""
