@@ -1,9 +1,11 @@
 """SMS Credits: know what a campaign costs before it is sent."""
 
 from flask import Flask
+from flask_migrate import Migrate
 
 from webapp import config
 from webapp.db import db
+from webapp.migrating import FOLDER
 
 
 def create_app(settings: config.Settings, database_url: str) -> Flask:
@@ -14,8 +16,14 @@ def create_app(settings: config.Settings, database_url: str) -> Flask:
         static_folder=str(config.resources("static")),
         instance_path=str(settings.instance),
     )
-    app.config["SQLALCHEMY_DATABASE_URI"] = database_url
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SETTINGS=settings,
+        SQLALCHEMY_DATABASE_URI=database_url,
+        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
+    )
     db.init_app(app)
+    Migrate(app, db, directory=str(FOLDER))
     register_features(app)
     return app
 

@@ -1,14 +1,54 @@
-"""Tables of jobs."""
+"""The tables of Procrastinate, which keeps the jobs.
+
+Its package brings them as numbered SQL files; exactly those of version 3.10 are applied here, whatever
+version is installed, and a test asks for a new migration of ours when a newer version brings more.
+"""
+
+from alembic import op
+from procrastinate.schema import migrations_path
 
 revision = "0001_jobs"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+LAST_FILE = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
+
 
 def upgrade() -> None:
-    pass
+    for path in sorted(migrations_path.glob("*.sql")):
+        if path.name <= LAST_FILE:
+            run_script(path.read_text(encoding="utf-8"))
+
+
+def run_script(statements: str) -> None:
+    """Several statements at once, as they are: no parameters, so nothing in them is read as one."""
+    connection = op.get_bind().connection.driver_connection
+    with connection.cursor() as cursor:
+        cursor.execute(statements)
 
 
 def downgrade() -> None:
-    pass
+    run_script(DROP_EVERYTHING)
+
+
+DROP_EVERYTHING = """
+DO $$
+DECLARE statement text;
+BEGIN
+    FOR statement IN
+        SELECT format('DROP TABLE %I CASCADE', tablename) FROM pg_tables
+        WHERE schemaname = current_schema() AND starts_with(tablename, 'procrastinate_')
+        UNION ALL
+        SELECT format('DROP FUNCTION %s CASCADE', oid::regprocedure) FROM pg_proc
+        WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'procrastinate_')
+        UNION ALL
+        SELECT format('DROP TYPE %I CASCADE', typname) FROM pg_type
+        WHERE typnamespace = current_schema()::regnamespace AND starts_with(typname, 'procrastinate_')
+          AND (typtype = 'e' OR typrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c'))
+    LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+"""

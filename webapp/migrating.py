@@ -1,0 +1,35 @@
+"""Bringing a database to the schema of this version, from wherever it is."""
+
+from pathlib import Path
+from typing import Any
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import upgrade
+
+from webapp.db import db
+
+FOLDER = Path(__file__).parent / "migrations"
+LOCK_KEY = 7_226_114  # any number of our own: two machines that migrate at once take turns
+
+
+def ours(name: str | None, kind: str, parents: Any) -> bool:
+    """Whether Alembic should compare a table with the models: not those of Procrastinate."""
+    return not (kind == "table" and name is not None and name.startswith("procrastinate_"))
+
+
+def migrate(app: Flask, revision: str = "head") -> None:
+    """Applies the migrations that are missing."""
+    with app.app_context():
+        upgrade(directory=str(FOLDER), revision=revision)
+
+
+def newest_revision() -> str | None:
+    return ScriptDirectory(str(FOLDER)).get_current_head()
+
+
+def current_revision(app: Flask) -> str | None:
+    """The revision the database is at; None when it is empty."""
+    with app.app_context(), db.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
