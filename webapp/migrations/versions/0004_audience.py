@@ -17,7 +17,7 @@ def upgrade() -> None:
     create_recipients()
     create_suppression()
     create_imports()
-    for statement in STORAGE + TRIGGERS:
+    for statement in STORAGE + VERSIONS + TRIGGERS:
         op.execute(statement)
 
 
@@ -198,6 +198,22 @@ STORAGE = (
     "ALTER TABLE recipient SET (fillfactor = 90)",
 )
 
+# A version is never given twice, not even after a rollback: what was read at one version is cached by it.
+VERSIONS = (
+    "CREATE SEQUENCE audience_version",
+    """
+    CREATE FUNCTION recipient_list_fields_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        NEW.version := nextval('audience_version');
+        RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE TRIGGER recipient_list_fields BEFORE UPDATE OF fields ON recipient_list FOR EACH ROW
+    WHEN (OLD.fields IS DISTINCT FROM NEW.fields) EXECUTE FUNCTION recipient_list_fields_changed()
+    """,
+)
+
 # One check per statement instead of two foreign keys per row: a million rows are imported at once.
 TRIGGERS = (
     """
@@ -215,7 +231,7 @@ TRIGGERS = (
             RAISE EXCEPTION 'a recipient belongs to a chunk of its own list and platform'
                 USING ERRCODE = 'foreign_key_violation';
         END IF;
-        UPDATE recipient_list SET version = version + 1
+        UPDATE recipient_list SET version = nextval('audience_version')
             WHERE id IN (SELECT DISTINCT list_id FROM changed);
         UPDATE recipient_chunk SET dirty = true
             WHERE NOT dirty AND id IN (SELECT DISTINCT chunk_id FROM changed);
@@ -275,8 +291,8 @@ TRIGGERS = (
     CREATE FUNCTION do_not_contact_changed() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO do_not_contact_version (platform_id, version)
-        SELECT DISTINCT platform_id, 1 FROM changed
-        ON CONFLICT (platform_id) DO UPDATE SET version = do_not_contact_version.version + 1;
+        SELECT platform_id, nextval('audience_version') FROM (SELECT DISTINCT platform_id FROM changed) AS of_platform
+        ON CONFLICT (platform_id) DO UPDATE SET version = excluded.version;
         RETURN NULL;
     END $$
     """,
@@ -297,7 +313,7 @@ TABLES = (
 
 FUNCTIONS = (
     "recipient_changed", "recipient_stays_on_its_list", "recipient_chunk_is_empty",
-    "recipient_list_is_kept", "do_not_contact_changed",
+    "recipient_list_is_kept", "do_not_contact_changed", "recipient_list_fields_changed",
 )  # fmt: skip
 
 
@@ -306,3 +322,4 @@ def downgrade() -> None:
         op.drop_table(table)
     for function in FUNCTIONS:
         op.execute(f"DROP FUNCTION {function}()")
+    op.execute("DROP SEQUENCE audience_version")
