@@ -29,6 +29,7 @@ from typing import IO
 from urllib.parse import quote
 
 import psycopg
+import psycopg.sql
 
 from webapp.processes import end_with_parent
 
@@ -159,6 +160,15 @@ def running(cluster: Cluster, *, remove: bool = False) -> Iterator[Cluster]:
         lock.close()
         if guard:
             wait_for_the_end(cluster, guard)
+
+
+def ensure_database(cluster: Cluster, name: str) -> None:
+    """Creates the database unless it is there; two that try at once both succeed."""
+    with psycopg.connect(libpq(cluster.url("postgres")), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
+        if not known:
+            with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
+                connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
 
 
 def start_guard(cluster: Cluster, remove: bool) -> "subprocess.Popen[str]":
