@@ -26,6 +26,8 @@ from tests.queue import drain
 from webapp import clock, config, create_app, migrating, postgres
 from webapp.db import db
 
+pytest_plugins = ["tests.personas"]
+
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:

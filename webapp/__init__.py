@@ -24,8 +24,17 @@ def create_app(settings: config.Settings, database_url: str) -> Flask:
     )
     db.init_app(app)
     Migrate(app, db, directory=str(FOLDER))
+    register_frame(app)
     register_features(app)
     return app
+
+
+def register_frame(app: Flask) -> None:
+    from webapp.accounts import sign_in
+    from webapp.web import errors, formats, frame, headers, languages
+
+    for part in (languages, sign_in, frame, formats, errors, headers):
+        part.init_app(app)
 
 
 def register_features(app: Flask) -> None:

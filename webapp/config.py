@@ -42,6 +42,7 @@ class Settings:
     public_url: str | None = None
     trusted_proxies: int = 0
     session_hours: int = 12
+    session_idle_minutes: int = 120
     mail: Mail | None = None
     mail_sender: str = "sms-credits@localhost"
     gateway: str = "sandbox"

@@ -1,6 +1,7 @@
 """Platforms, the people who sign in to them, and their sign-ins."""
 
 from datetime import datetime
+
 from flask_security import RoleMixin, UserMixin
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -43,7 +44,6 @@ class Platform(Model):
 class Role(RoleMixin):
     """What Flask-Security wants a role to be; ours is one word in the person's row."""
 
-
     def __init__(self, name: str) -> None:
         self.name = name
         self.permissions = None
@@ -73,9 +73,9 @@ class User(UserMixin, Model):
     email: Mapped[str | None] = mapped_column(unique=True)  # type: ignore[assignment]
     name: Mapped[str]
     role: Mapped[str]
-    password: Mapped[str | None]  # type: ignore[assignment]
-    active: Mapped[bool] = mapped_column(default=True, server_default=true())  # type: ignore[assignment]
-    fs_uniquifier: Mapped[str] = mapped_column(unique=True)  # type: ignore[assignment]
+    password: Mapped[str | None]
+    active: Mapped[bool] = mapped_column(default=True, server_default=true())
+    fs_uniquifier: Mapped[str] = mapped_column(unique=True)
     language: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     signed_in_at: Mapped[datetime | None]

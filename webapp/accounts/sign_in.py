@@ -1,0 +1,67 @@
+"""Flask-Security, set up for this house: by password, for those who were invited, and for as long as it lasts."""
+
+from datetime import timedelta
+
+from flask import Flask
+from flask_security import Security, SQLAlchemyUserDatastore
+
+from webapp.accounts import sessions
+from webapp.accounts.access import public, requires, to_sign_in
+from webapp.accounts.models import ROLES, Role, User
+from webapp.db import db
+
+RESET_WITHIN = timedelta(hours=4)
+PUBLIC_VIEWS = ("login", "logout", "forgot_password", "reset_password")
+
+
+def settings(app: Flask) -> dict[str, object]:
+    """What we ask of Flask-Security and of the session's cookie."""
+    https = (app.config["SETTINGS"].public_url or "").startswith("https://")
+    return {
+        "SECURITY_RECOVERABLE": True,
+        "SECURITY_CHANGEABLE": True,
+        "SECURITY_REGISTERABLE": False,
+        "SECURITY_LOGIN_URL": "/sign-in",
+        "SECURITY_LOGOUT_URL": "/sign-out",
+        "SECURITY_RESET_URL": "/password/reset",
+        "SECURITY_CHANGE_URL": "/password",
+        "SECURITY_POST_LOGIN_VIEW": "/",
+        "SECURITY_POST_LOGOUT_VIEW": "/sign-in",
+        "SECURITY_PASSWORD_HASH": "argon2",
+        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
+        "SECURITY_PASSWORD_SINGLE_HASH": True,
+        "SECURITY_PASSWORD_LENGTH_MIN": 10,
+        "SECURITY_PASSWORD_NORMALIZE_FORM": "NFKC",
+        "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
+        "SECURITY_RESET_PASSWORD_WITHIN": RESET_WITHIN,
+        "SECURITY_RETURN_GENERIC_RESPONSES": True,
+        "SECURITY_JOIN_USER_ROLES": False,
+        "SECURITY_API_ENABLED_METHODS": ["session"],
+        "SECURITY_EMAIL_HTML": False,
+        "SECURITY_REDIRECT_ALLOW_SUBDOMAINS": False,
+        "SESSION_COOKIE_NAME": "sms_credits",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": https,
+        "SESSION_REFRESH_EACH_REQUEST": False,
+        "REMEMBER_COOKIE_DURATION": timedelta(0),
+    }
+
+
+def init_app(app: Flask) -> None:
+    app.config.update(settings(app))
+    security = Security()
+    security.init_app(app, SQLAlchemyUserDatastore(db, User, Role))
+    security.unauthn_handler(lambda *_args, **_kwargs: to_sign_in())
+    sessions.init_app(app)
+    mark_views(app)
+
+
+def mark_views(app: Flask) -> None:
+    """Says of Flask-Security's own views who may open them."""
+    for name in PUBLIC_VIEWS:
+        endpoint = f"security.{name}"
+        app.view_functions[endpoint] = public(app.view_functions[endpoint])
+    endpoint = "security.change_password"
+    app.view_functions[endpoint] = requires(*ROLES)(app.view_functions[endpoint])
+    app.view_functions["security.static"] = public(app.view_functions["security.static"])
