@@ -163,6 +163,29 @@ class ErasedNumber(Model):
     erased_at: Mapped[datetime]
 
 
+class ConsentEvent(Model):
+    """Who let a person be written to, or stopped it, when and why. `list_id` empty: the whole platform."""
+
+    __tablename__ = "consent_event"
+    __table_args__ = (
+        ForeignKeyConstraint(["platform_id", "list_id"], ["recipient_list.platform_id", "recipient_list.id"]),
+        CheckConstraint(
+            "event IN ('unsubscribed', 'resubscribed', 'do_not_contact', 'contact_allowed')",
+            name="event_known",
+        ),
+        Index("ix_consent_event_platform_id_phone", "platform_id", "phone"),
+    )
+
+    id: Mapped[Identifier]
+    platform_id: Mapped[int] = mapped_column(ForeignKey("platform.id"))
+    list_id: Mapped[int | None]
+    phone: Mapped[int]
+    event: Mapped[str]
+    reason: Mapped[str]
+    by_name: Mapped[str]
+    at: Mapped[datetime]
+
+
 class Import(Model):
     """One file on its way into a list, or onto the do-not-contact list."""
 

@@ -116,6 +116,25 @@ def create_suppression() -> None:
         sa.Column("erased_by", sa.Text, nullable=False),
         sa.Column("erased_at", INSTANT, nullable=False),
     )
+    op.create_table(
+        "consent_event",
+        sa.Column("id", BIG, sa.Identity(), primary_key=True),
+        sa.Column("platform_id", BIG, sa.ForeignKey("platform.id"), nullable=False),
+        sa.Column("list_id", BIG),
+        sa.Column("phone", BIG, nullable=False),
+        sa.Column("event", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("by_name", sa.Text, nullable=False),
+        sa.Column("at", INSTANT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["platform_id", "list_id"], ["recipient_list.platform_id", "recipient_list.id"]
+        ),
+        sa.CheckConstraint(
+            "event IN ('unsubscribed', 'resubscribed', 'do_not_contact', 'contact_allowed')",
+            name="event_known",
+        ),
+    )
+    op.create_index("ix_consent_event_platform_id_phone", "consent_event", ["platform_id", "phone"])
 
 
 def create_imports() -> None:
@@ -259,7 +278,8 @@ TRIGGERS = (
     """,
     """
     CREATE TRIGGER recipient_stays BEFORE UPDATE ON recipient FOR EACH ROW
-    WHEN (OLD.platform_id <> NEW.platform_id OR OLD.list_id <> NEW.list_id OR OLD.chunk_id <> NEW.chunk_id)
+    WHEN ((OLD.platform_id, OLD.list_id, OLD.chunk_id, OLD.phone)
+        IS DISTINCT FROM (NEW.platform_id, NEW.list_id, NEW.chunk_id, NEW.phone))
     EXECUTE FUNCTION recipient_stays_on_its_list()
     """,
     """
@@ -307,7 +327,7 @@ TRIGGERS = (
 )
 
 TABLES = (
-    "import_refusal", "import_part", "import", "erased_number", "do_not_contact_version", "do_not_contact",
+    "import_refusal", "import_part", "import", "consent_event", "erased_number", "do_not_contact_version", "do_not_contact",
     "recipient", "recipient_column", "recipient_chunk", "recipient_list",
 )  # fmt: skip
 
