@@ -1,17 +1,19 @@
 """Flask-Security, set up for this house: by password, for those who were invited, and for as long as it lasts."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
-from flask import Flask
+from flask import Flask, Response
 from flask_security import Security, SQLAlchemyUserDatastore
 
 from webapp.accounts import sessions
-from webapp.accounts.access import public, requires, to_sign_in
+from webapp.accounts.access import open_to_all, requires, to_sign_in
 from webapp.accounts.models import ROLES, Role, User
 from webapp.db import db
 
 RESET_WITHIN = timedelta(hours=4)
-PUBLIC_VIEWS = ("login", "logout", "forgot_password", "reset_password")
+PUBLIC_VIEWS = ("login", "logout", "forgot_password", "reset_password", "static")
 
 
 def settings(app: Flask) -> dict[str, object]:
@@ -60,8 +62,6 @@ def init_app(app: Flask) -> None:
 def mark_views(app: Flask) -> None:
     """Says of Flask-Security's own views who may open them."""
     for name in PUBLIC_VIEWS:
-        endpoint = f"security.{name}"
-        app.view_functions[endpoint] = public(app.view_functions[endpoint])
-    endpoint = "security.change_password"
-    app.view_functions[endpoint] = requires(*ROLES)(app.view_functions[endpoint])
-    app.view_functions["security.static"] = public(app.view_functions["security.static"])
+        open_to_all(app, f"security.{name}")
+    change = "security.change_password"
+    app.view_functions[change] = requires(*ROLES)(cast("Callable[..., Response]", app.view_functions[change]))

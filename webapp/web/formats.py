@@ -1,7 +1,9 @@
 """How numbers, money, instants and countries are written: for the reader's language and platform."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.numbers import get_currency_precision
@@ -66,7 +68,7 @@ def percent(part: float, whole: float) -> float:
 
 def init_app(app: Flask) -> None:
     """Puts the filters where every template finds them."""
-    for name, function in {
+    filters: dict[str, Callable[..., Any]] = {
         "credits": credits,
         "money": money,
         "instant": instant,
@@ -74,5 +76,6 @@ def init_app(app: Flask) -> None:
         "day": day,
         "country": country,
         "percent": percent,
-    }.items():
+    }
+    for name, function in filters.items():
         app.add_template_filter(function, name)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from flask import Blueprint, Flask, current_app, redirect, request, url_for
 from flask_babel import get_locale
@@ -11,7 +12,7 @@ from flask_login import current_user
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
-from webapp.accounts.access import public
+from webapp.accounts.access import open_to_all, public
 from webapp.web.redirects import local_path
 
 THEMES = ("system", "light", "dark")
@@ -106,10 +107,10 @@ def current_mark(url: str) -> str | None:
     return "true" if url != "/" and request.path.startswith(url + "/") else None
 
 
-def page_url(endpoint: str, **values: object) -> str | None:
+def page_url(endpoint: str, **values: Any) -> str | None:
     """The address of a page, or None where the installation has no such page."""
     try:
-        return url_for(endpoint, **values)  # type: ignore[arg-type]
+        return url_for(endpoint, **values)
     except BuildError:
         return None
 
@@ -117,7 +118,7 @@ def page_url(endpoint: str, **values: object) -> str | None:
 def page_link(number: int) -> str:
     """This address with another page number; the filters stay."""
     arguments = request.args.to_dict(flat=False) | dict(request.view_args or {})
-    return url_for(request.endpoint or "accounts.home", **{**arguments, "page": number})  # type: ignore[arg-type]
+    return url_for(request.endpoint or "accounts.home", **{**arguments, "page": number})
 
 
 def here() -> str:
@@ -168,7 +169,7 @@ def asset(name: str) -> str:
 
 def init_app(app: Flask) -> None:
     app.register_blueprint(blueprint)
-    app.view_functions["static"] = public(app.view_functions["static"])
+    open_to_all(app, "static")
     app.jinja_env.globals.update(
         asset=asset,
         get_locale=get_locale,

@@ -10,7 +10,7 @@ from webapp.db import db
 Row = TypeVar("Row")
 
 
-def one_or_404(statement: Select[tuple[Row]]) -> Row:
+def one_or_404(statement: Select[Row]) -> Row:
     """The one row of the statement, which must say whose it is (`platform_id == current_platform().id`)."""
     found = db.session.scalars(statement).unique().one_or_none()
     if found is None:

@@ -52,7 +52,7 @@ def page_number() -> int:
 
 
 def paginate(
-    statement: Select[tuple[Row]], *, per_page: int = PER_PAGE, total: int | None = None
+    statement: Select[Row], *, per_page: int = PER_PAGE, total: int | None = None
 ) -> Page[Row]:
     """The page of the statement that the request asks for.
 
