@@ -111,6 +111,7 @@ def make_app(settings: config.Settings, url: str) -> Flask:
     app = create_app(settings, url)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, SERVER_NAME="localhost")
     app.test_client_class = Client
+    app.extensions["mailman"].backend = "locmem"
     return app
 
 
@@ -166,6 +167,13 @@ def db_session(database: Session) -> Session:
 @pytest.fixture
 def client(app: Flask, database: Session) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def outbox(app: Flask) -> list[Any]:
+    """The mails the application has sent in this test."""
+    app.extensions["mailman"].outbox = []
+    return app.extensions["mailman"].outbox  # type: ignore[no-any-return]
 
 
 @pytest.fixture

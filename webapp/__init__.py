@@ -1,7 +1,9 @@
 """SMS Credits: know what a campaign costs before it is sent."""
 
 from flask import Flask
+from flask_mailman import Mail
 from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from webapp import config
 from webapp.db import db
@@ -16,17 +18,21 @@ def create_app(settings: config.Settings, database_url: str) -> Flask:
         static_folder=str(config.resources("static")),
         instance_path=str(settings.instance),
     )
-    app.config.update(
-        SECRET_KEY=settings.secret_key,
-        SETTINGS=settings,
-        SQLALCHEMY_DATABASE_URI=database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"pool_pre_ping": True},
-    )
+    app.config.update(config.flask_settings(settings, database_url))
+    trust_proxies(app, settings.trusted_proxies)
     db.init_app(app)
     Migrate(app, db, directory=str(FOLDER))
+    Mail(app)
     register_frame(app)
     register_features(app)
     return app
+
+
+def trust_proxies(app: Flask, count: int) -> None:
+    """Believes what that many proxies in front of us say of the client's address and scheme."""
+    if count:
+        proxied = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
+        app.wsgi_app = proxied  # type: ignore[method-assign]
 
 
 def register_frame(app: Flask) -> None:

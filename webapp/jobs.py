@@ -102,7 +102,8 @@ def periodic(cron: str, *, name: str, queue: str = "default") -> Callable[[Calla
 
 
 def load_tasks() -> None:
-    """Imports every feature's `jobs` module, which declares its tasks."""
+    """Imports every feature's `jobs` module, which declares its tasks, and our own."""
+    importlib.import_module("webapp.mail")
     for feature in FEATURES:
         if importlib.util.find_spec(f"webapp.{feature}.jobs"):
             importlib.import_module(f"webapp.{feature}.jobs")
