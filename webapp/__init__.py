@@ -44,6 +44,7 @@ def register_frame(app: Flask) -> None:
 
 
 def register_features(app: Flask) -> None:
+    from webapp import health
     from webapp.accounts import views as accounts
     from webapp.audience import views as audience
     from webapp.campaigns import views as campaigns
@@ -52,5 +53,6 @@ def register_features(app: Flask) -> None:
     from webapp.reports import views as reports
     from webapp.shop import views as shop
 
+    app.register_blueprint(health.blueprint)
     for feature in (accounts, audience, campaigns, credits, pricing, reports, shop):
         app.register_blueprint(feature.blueprint)

@@ -1,20 +1,19 @@
 """The `sms-credits` command: exit status 0 done, 1 refused with a sentence, 2 wrong usage.
 
-A feature adds its commands in its own `commands.py`: every click command in its list `commands`
-becomes one of ours; a group of the same name as an existing one joins it.
+A feature adds its commands in its own `commands.py`: every click command or group in it becomes one
+of ours; a group of the same name as an existing one joins it. `webapp.running.application` gives a
+command the application in its context, on a database that runs and is migrated.
 """
 
 import importlib
 import importlib.util
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import click
-from flask import Flask
 
-from webapp import config, create_app, migrating, postgres
+from webapp import config, postgres, running
 from webapp.errors import Refused
 from webapp.jobs import FEATURES
 
@@ -37,52 +36,28 @@ def group() -> None:
     """SMS Credits: know what a campaign costs before it is sent."""
 
 
-@contextmanager
-def application() -> Iterator[Flask]:
-    """The application in its context, on a database that runs and has this version's schema.
-
-    With the embedded PostgreSQL the server runs for as long as the block does, or longer if others use it.
-    """
-    settings = config.read()
-    with database(settings) as url:
-        app = create_app(settings, url)
-        ensure_schema(app)
-        with app.app_context():
-            yield app
-
-
-@contextmanager
-def database(settings: config.Settings) -> Iterator[str]:
-    """The address of the installation's database, its server running."""
-    if settings.database_url:
-        yield settings.database_url
-        return
-    cluster = postgres.locate(
-        settings.instance / "postgres", binaries=settings.postgres_bin, user=settings.postgres_user
-    )
-    with postgres.running(cluster):
-        postgres.ensure_database(cluster, "sms_credits")
-        yield cluster.url("sms_credits")
-
-
-def ensure_schema(app: Flask) -> None:
-    if migrating.current_revision(app) != migrating.newest_revision():
-        migrating.migrate(app)
-
-
 def add_commands(into: click.Group, feature: str) -> None:
     """Adds a feature's commands, if it has any; groups of one name become one."""
     name = f"webapp.{feature}.commands"
     if importlib.util.find_spec(name) is None:
         return
-    for command in importlib.import_module(name).commands:
-        known = into.commands.get(command.name)
+    for command in declared(importlib.import_module(name)):
+        known = into.commands.get(str(command.name))
         if isinstance(known, click.Group) and isinstance(command, click.Group):
             known.commands.update(command.commands)
         else:
             into.add_command(command)
 
 
+def declared(module: ModuleType) -> list[click.Command]:
+    """The commands and groups of a module that are not part of another group of it."""
+    found = [value for value in vars(module).values() if isinstance(value, click.Command)]
+    parts = {id(part) for value in found if isinstance(value, click.Group) for part in value.commands.values()}
+    return [command for command in found if id(command) not in parts]
+
+
+for command in (running.run, running.web, running.worker):
+    group.add_command(command)
 for feature in FEATURES:
     add_commands(group, feature)
 

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from webapp.db import db
+from webapp.errors import Refused
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK_KEY = 7_226_114  # any number of our own: two machines that migrate at once take turns
@@ -33,3 +34,16 @@ def current_revision(app: Flask) -> str | None:
     """The revision the database is at; None when it is empty."""
     with app.app_context(), db.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def ensure_schema(app: Flask) -> None:
+    """Migrates unless the database is at this version already. Raises `Refused` when it is at a newer one."""
+    current = current_revision(app)
+    known = {script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()}
+    if current is not None and current not in known:
+        raise Refused(
+            f"The database is at revision {current}, which this version of SMS Credits does not know. "
+            "Start the newer version again, or restore a backup made before it."
+        )
+    if current != newest_revision():
+        migrate(app)

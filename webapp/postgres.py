@@ -171,6 +171,17 @@ def ensure_database(cluster: Cluster, name: str) -> None:
                 connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
 
 
+def check_version(url: str, oldest: int) -> None:
+    """Raises `PostgresError` when no server answers at this address, or one too old."""
+    try:
+        with psycopg.connect(libpq(url), connect_timeout=10) as connection:
+            version = connection.info.server_version // 10_000
+    except psycopg.OperationalError as error:
+        raise PostgresError(f"The database of DATABASE_URL cannot be reached: {str(error).strip()}") from error
+    if version < oldest:
+        raise PostgresError(f"DATABASE_URL leads to PostgreSQL {version}; SMS Credits needs {oldest} or newer.")
+
+
 def start_guard(cluster: Cluster, remove: bool) -> "subprocess.Popen[str]":
     """A process of its own session, out of reach of a Ctrl-C, that keeps the server."""
     words = [sys.executable, "-m", "webapp.postgres", str(cluster.folder), str(cluster.binaries)]
