@@ -1,5 +1,6 @@
 """Segment profiles made ready for counting: how much a part holds, and which characters cost what."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,6 +72,11 @@ class Tables:
         costs[[ord(character) for character in self.basic]] = 1
         costs[[ord(character) for character in self.extension]] = 2
         return costs
+
+    @cached_property
+    def digest(self) -> bytes:
+        """16 bytes that tell this alphabet from any that costs otherwise."""
+        return hashlib.sha256("".join([*sorted(self.basic), ESCAPE, *sorted(self.extension)]).encode()).digest()[:16]
 
     @property
     def count(self) -> int:

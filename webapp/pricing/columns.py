@@ -1,0 +1,315 @@
+"""The values of one merge field of many recipients, with what a quote needs to know of each.
+
+A quote adds up these figures instead of rendering texts. They are kept packed beside the recipients and
+measured again only when those change.
+"""
+
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from webapp.pricing import characters
+from webapp.pricing.characters import CARRIAGE_RETURN, FOREIGN, LINE_FEED, START, TYPOGRAPHIC, UNTIDY
+from webapp.pricing.merge import text_of
+from webapp.pricing.numbers import COUNTRIES, NO_COUNTRY, country_index
+from webapp.pricing.profiles import Tables
+from webapp.pricing.text import normalise
+from webapp.pricing.transliteration import transliterated
+
+__all__ = ["COUNTRIES", "NO_COUNTRY", "Audience", "Column", "ListColumns", "Measures", "country_index", "measure"]
+
+UNSUBSCRIBED: Final = 1
+INVALID: Final = 2
+
+MAGIC: Final = b"SMSC\x01"
+HEADER: Final = struct.Struct("<5s16sQQ6B")
+DTYPES: Final = (None, np.dtype("<u1"), np.dtype("<u2"), np.dtype("<u4"))
+MEASURED_AT_ONCE: Final = 1 << 16
+KEPT_FLAGS: Final = 0xFF ^ UNTIDY
+
+Numbers = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Figures of n values under one alphabet: `units` and `wide` (None: all 0), `foreign` (None: none is).
+
+    `wide` counts characters of two units. A foreign value has a character the alphabet has not; its
+    other figures mean nothing then.
+    """
+
+    units: Numbers | None
+    wide: Numbers | None
+    foreign: NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True)
+class Column:
+    """n values of a field. Values are normalised, but for a last CR, which may pair with an LF after it.
+
+    `characters` u[n] of a value, `wide` u[n] those that take two septets in the alphabet of `digest`,
+    `astral` u[n] those that take two UCS-2 units, `flags` u8[n] (see `characters.py`); None: all 0.
+    """
+
+    size: int
+    digest: bytes
+    lengths: Numbers | None
+    wide: Numbers | None
+    astral: Numbers | None
+    flags: Numbers | None
+    byte_lengths: Numbers | None
+    blob: bytes
+    views: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def measure(cls, values: Iterable[object], tables: Tables | None = None) -> Self:
+        """The column of these values; None is an empty one. `tables`: the alphabet to measure ahead."""
+        tables = tables or usual_tables()
+        texts = map(text_of, values)
+        slices = iter(lambda: list(islice(texts, MEASURED_AT_ONCE)), [])
+        return cls.concatenate([measured(cls, piece, tables) for piece in slices] or [measured(cls, [], tables)])
+
+    @classmethod
+    def concatenate(cls, columns: Sequence[Self]) -> Self:
+        """One column of several, in order."""
+        if len(columns) == 1:
+            return columns[0]
+        digests = {column.digest for column in columns}
+        if len(digests) > 1:
+            columns = [column.measured_for(usual_tables()) for column in columns]
+        names = ("lengths", "wide", "astral", "flags", "byte_lengths")
+        joined = {name: joined_arrays([(c.size, getattr(c, name)) for c in columns]) for name in names}
+        size = sum(column.size for column in columns)
+        return cls(size, columns[0].digest, blob=b"".join(c.blob for c in columns), **joined)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> str:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        return self.blob[self.offsets[index] : self.offsets[index + 1]].decode("utf-8")
+
+    def __iter__(self) -> Iterator[str]:
+        offsets = self.offsets.tolist()
+        for start, end in zip(offsets, offsets[1:], strict=False):
+            yield self.blob[start:end].decode("utf-8")
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where each value begins in `blob`, int64[n + 1]."""
+        offsets = np.zeros(self.size + 1, np.int64)
+        if self.byte_lengths is not None:
+            np.cumsum(self.byte_lengths, out=offsets[1:])
+        return offsets
+
+    @cached_property
+    def any_flags(self) -> int:
+        return 0 if self.flags is None else int(np.bitwise_or.reduce(self.flags))
+
+    def pack(self) -> bytes:
+        """All of it as bytes, for the database."""
+        arrays = (self.lengths, self.wide, self.astral, self.flags, self.byte_lengths)
+        kinds = [code_of(array) for array in arrays]
+        head = HEADER.pack(MAGIC, self.digest, self.size, len(self.blob), *kinds, 0)
+        return b"".join([head, *(array.tobytes() for array in arrays if array is not None), self.blob])
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """What `pack` gave, without copying. Raises `ValueError` for anything else."""
+        if len(packed) < HEADER.size or not packed.startswith(MAGIC):
+            raise ValueError("this is not a packed column of this version")
+        _magic, digest, size, length, *kinds, _spare = HEADER.unpack_from(packed)
+        position, arrays = HEADER.size, []
+        for kind in kinds:
+            dtype = DTYPES[kind]
+            arrays.append(None if dtype is None else np.frombuffer(packed, dtype, size, position))
+            position += size * dtype.itemsize if dtype else 0
+        if len(packed) != position + length:
+            raise ValueError("this packed column is cut short")
+        return cls(size, digest, *arrays, blob=bytes(packed[position:]))
+
+    def gsm(self, tables: Tables) -> Measures:
+        """The figures under a 7-bit alphabet; measured now if it is not the one measured ahead."""
+        if tables.digest not in self.views:
+            column = self.measured_for(tables)
+            self.views[tables.digest] = Measures(
+                summed(column.lengths, column.wide), column.wide, flagged(column.flags, FOREIGN)
+            )
+        found: Measures = self.views[tables.digest]
+        return found
+
+    @property
+    def ucs2(self) -> Measures:
+        """The figures in UCS-2, to which no character is foreign."""
+        if "ucs2" not in self.views:
+            self.views["ucs2"] = Measures(summed(self.lengths, self.astral), self.astral, None)
+        found: Measures = self.views["ucs2"]
+        return found
+
+    def measured_for(self, tables: Tables) -> Self:
+        return self if tables.digest == self.digest else type(self).measure(self, tables)
+
+    @cached_property
+    def plain(self) -> "Column":
+        """The same values transliterated; this very column where nothing changes."""
+        if not self.any_flags & TYPOGRAPHIC:
+            return self
+        return Column.measure(transliterated(value)[0] for value in self)
+
+
+def measure(values: Iterable[object]) -> Column:
+    """The column of these values."""
+    return Column.measure(values)
+
+
+def usual_tables() -> Tables:
+    """The alphabet nearly every text is counted in: the first of the default profile."""
+    from webapp.pricing.books import offline_book
+
+    first = offline_book().default_profile.first
+    if first is None or first.tables is None:
+        raise RuntimeError("the plugins of the house bring no alphabet")
+    return first.tables
+
+
+def measured(cls: type[Column], texts: list[str], tables: Tables) -> Column:
+    """A column of at most `MEASURED_AT_ONCE` values."""
+    texts, joined, lengths, points = tidied(texts)
+    per_value = Segments(lengths)
+    costs = tables.costs[points]
+    flags = per_value.either(characters.flags_of(points)) & KEPT_FLAGS | edge_flags(points, per_value)
+    flags[per_value.either((costs == 0).view(np.uint8)) > 0] |= FOREIGN
+    ascii_only = points.dtype == np.uint8
+    return cls(
+        len(texts),
+        tables.digest,
+        narrow(lengths),
+        narrow(per_value.total(costs == 2)),
+        None if ascii_only else narrow(per_value.total(points > 0xFFFF)),
+        narrow(flags),
+        narrow(lengths if ascii_only else per_value.total(characters.utf8_lengths(points))),
+        joined.encode("utf-8"),
+    )
+
+
+def tidied(texts: list[str]) -> tuple[list[str], str, NDArray[np.int64], Numbers]:
+    """Values that can be counted, all of them joined, their lengths and code points."""
+    joined = "".join(texts)
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    points = characters.code_points(joined)
+    untidy = np.flatnonzero(Segments(lengths).either(characters.flags_of(points)) & UNTIDY)
+    if not len(untidy):
+        return texts, joined, lengths, points
+    texts = list(texts)
+    for index in untidy.tolist():
+        texts[index] = tidy(texts[index])
+    joined = "".join(texts)
+    return texts, joined, np.fromiter(map(len, texts), np.int64, len(texts)), characters.code_points(joined)
+
+
+def tidy(text: str) -> str:
+    """A value normalised, its last CR kept: what follows decides whether a line ends there once or twice."""
+    normal = normalise(text)
+    return f"{normal[:-1]}\r" if text.endswith("\r") else normal
+
+
+class Segments:
+    """Sums over the characters of each of n values that stand one after the other."""
+
+    def __init__(self, lengths: NDArray[np.int64]) -> None:
+        self.filled = np.flatnonzero(lengths)
+        self.size = len(lengths)
+        ends = np.cumsum(lengths)
+        self.last = ends[self.filled] - 1
+        self.first = ends[self.filled] - lengths[self.filled]
+
+    def total(self, figures: Numbers) -> NDArray[np.int64]:
+        totals = np.zeros(self.size, np.int64)
+        if len(self.filled):
+            totals[self.filled] = np.add.reduceat(figures, self.first, dtype=np.int64)
+        return totals
+
+    def either(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        united = np.zeros(self.size, np.uint8)
+        if len(self.filled):
+            united[self.filled] = np.bitwise_or.reduceat(bits, self.first)
+        return united
+
+
+def edge_flags(points: Numbers, per_value: Segments) -> NDArray[np.uint8]:
+    """What the first and the last character of each value mean for its neighbours."""
+    flags = np.zeros(per_value.size, np.uint8)
+    first, last = points[per_value.first], points[per_value.last]
+    starts = np.where(characters.flags_of(first) & characters.MARK, START, 0) | np.where(first == 10, LINE_FEED, 0)
+    flags[per_value.filled] = starts | np.where(last == 13, CARRIAGE_RETURN, 0)
+    return flags
+
+
+def narrow(figures: Numbers) -> Numbers | None:
+    """The same numbers in the smallest type that holds them, None if all are 0."""
+    highest = int(figures.max()) if len(figures) else 0
+    if highest == 0:
+        return None
+    return figures.astype(np.uint8 if highest < 1 << 8 else np.uint16 if highest < 1 << 16 else np.uint32)
+
+
+def code_of(array: Numbers | None) -> int:
+    return 0 if array is None else DTYPES.index(array.dtype.newbyteorder("<"))
+
+
+def joined_arrays(pieces: list[tuple[int, Numbers | None]]) -> Numbers | None:
+    if all(array is None for _size, array in pieces):
+        return None
+    return np.concatenate([np.zeros(size, np.uint8) if array is None else array for size, array in pieces])
+
+
+def summed(first: Numbers | None, second: Numbers | None) -> Numbers | None:
+    if first is None or second is None:
+        return first if second is None else second
+    return narrow(first.astype(np.int64) + second)
+
+
+def flagged(flags: Numbers | None, bit: int) -> NDArray[np.bool_] | None:
+    if flags is None:
+        return None
+    found: NDArray[np.bool_] = (flags & bit) != 0
+    return found if found.any() else None
+
+
+@dataclass(frozen=True, eq=False)
+class ListColumns:
+    """The recipients of a list at a version: n rows in any order, numbers as digits without the plus.
+
+    `recipient_ids`, `phones` int64[n]; `countries` uint16[n], indexes into `COUNTRIES`; `flags` uint8[n],
+    `UNSUBSCRIBED` and `INVALID`; `fields` columns of n values.
+    """
+
+    list_id: int
+    version: int
+    recipient_ids: NDArray[np.int64]
+    phones: NDArray[np.int64]
+    countries: NDArray[np.uint16]
+    flags: NDArray[np.uint8]
+    fields: Mapping[str, Column]
+
+    def __len__(self) -> int:
+        return len(self.phones)
+
+
+@dataclass(frozen=True, eq=False)
+class Audience:
+    """The chosen lists in their order, and the numbers nobody may write to, int64[] sorted."""
+
+    lists: tuple[ListColumns, ...]
+    do_not_contact: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+
+    @property
+    def field_names(self) -> set[str]:
+        return {name for columns in self.lists for name in columns.fields}
