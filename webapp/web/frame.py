@@ -5,7 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, redirect, request, url_for
+from flask import Blueprint, Flask, current_app, has_request_context, redirect, request, url_for
 from flask_babel import get_locale
 from flask_babel import lazy_gettext as _
 from flask_login import current_user
@@ -136,7 +136,12 @@ def theme() -> Theme:
 
 
 def choose_language() -> str:
-    """The language chosen in this browser, else the person's or platform's, else what the browser asks."""
+    """The language chosen in this browser, else the person's or platform's, else what the browser asks.
+
+    Commands and jobs have no request, and speak English.
+    """
+    if not has_request_context():
+        return "en"
     chosen = request.cookies.get("language")
     if chosen in LANGUAGES:
         return str(chosen)
