@@ -10,13 +10,13 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from webapp.credits.expiry import MOST_MONTHS
+from webapp.credits.quantities import MOST_CREDITS
 from webapp.db import Identifier, Model
 from webapp.shop.offers import CURRENCIES
 from webapp.shop.references import creditor_reference
 
-MOST_MONTHS = 1200
 MOST_MINOR = 10**12
-MOST_CREDITS = 2**53 - 1
 
 _PAID = "paid_at, paid_by_name, payment_reference, receipt_number, ledger_transaction_id, expires_on, billed_by"
 

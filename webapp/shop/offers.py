@@ -71,8 +71,13 @@ def smallest_of(packages: Iterable[PackageForSale], currency: str) -> PackageFor
     return min(packages, key=lambda each: _order(each, currency), default=None)
 
 
-def offers(packages: Sequence[PackageForSale], currency: str, credits_per_segment: int) -> tuple[Offer, ...]:
-    """The price table for one country and currency, the smallest package first."""
+def offers(
+    packages: Sequence[PackageForSale], currency: str, credits_per_segment: int | None
+) -> tuple[Offer, ...]:
+    """The price table for one country and currency, the smallest package first.
+
+    Without a rate (no country has one yet) the offers say nothing of messages.
+    """
     smallest = smallest_of(packages, currency)
     if smallest is None:
         return ()
@@ -102,9 +107,9 @@ def _compare(one: PackageForSale, other: PackageForSale, currency: str) -> int:
     return one.price_minor[currency] * other.credits - other.price_minor[currency] * one.credits
 
 
-def _offer(package: PackageForSale, smallest: PackageForSale, currency: str, rate: int) -> Offer:
+def _offer(package: PackageForSale, smallest: PackageForSale, currency: str, rate: int | None) -> Offer:
     price_minor = package.price_minor[currency]
-    count = messages(package.credits, rate)
+    count = 0 if rate is None else messages(package.credits, rate)
     return Offer(
         package=package,
         currency=currency,
