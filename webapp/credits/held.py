@@ -1,0 +1,100 @@
+"""An open hold under its lock: its demands and slices, and the state a write on it begins with."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp.credits.errors import HoldAlreadyResolved, HoldExceeded, NotFound, Shortfall
+from webapp.credits.operation import (
+    LOCK_KEY,
+    Opened,
+    Request,
+    balances,
+    expire_first,
+    replay,
+    state_of,
+)
+from webapp.credits.state import LotState, PlatformState, order
+from webapp.credits.terms import Subject
+from webapp.credits.wire import Row, Statement, Wire
+
+STORED_OF_HOLD = """
+SELECT id, kind, request, result, hold_id FROM ledger_transaction
+WHERE platform_id = (SELECT platform_id FROM hold WHERE id = %(hold_id)s) AND key = %(key)s
+"""
+LOCK_HOLD = """
+SELECT hold.platform_id, hold.credits - hold.captured - hold.released, hold.moved_at, hold.subject_kind,
+       hold.subject_id, hold.label, hold.send_at, platform.burn_order, platform.time_zone
+FROM hold JOIN platform ON platform.id = hold.platform_id
+WHERE hold.id = %(hold_id)s
+FOR NO KEY UPDATE OF hold
+"""
+OPEN_DEMANDS = """
+SELECT list_id, credits - captured - released FROM hold_demand
+WHERE hold_id = %(hold_id)s AND captured + released < credits ORDER BY position
+"""
+OPEN_SLICES = """
+SELECT lot.id, lot.kind, slice.credits - slice.captured - slice.released, lot.expires_on, lot.expires_at
+FROM hold_slice AS slice JOIN lot ON lot.id = slice.lot_id
+WHERE slice.hold_id = %(hold_id)s AND slice.captured + slice.released < slice.credits
+"""
+
+
+@dataclass
+class OpenHold:
+    """What a hold still holds: by list, and by lot (their `credits_left` is what the slice has left)."""
+
+    id: int
+    credits: int
+    subject: Subject
+    label: str
+    send_at: datetime
+    demands: dict[int | None, int]
+    slices: list[LotState]
+
+    def check(self, wanted: dict[int | None, int]) -> None:
+        """Raises `HoldAlreadyResolved` when nothing is left, `HoldExceeded` when too little of a list is."""
+        if not self.credits:
+            raise HoldAlreadyResolved(self.id)
+        there = self.demands
+        short = [Shortfall(i, n, there.get(i, 0)) for i, n in wanted.items() if n > there.get(i, 0)]
+        if short:
+            available = sum(min(n, there.get(i, 0)) for i, n in wanted.items())
+            raise HoldExceeded(short, needed=sum(wanted.values()), available=available)
+
+    def in_burn_order(self, state: PlatformState) -> list[LotState]:
+        return order(self.slices, state.burn_order)
+
+
+def open_hold(
+    wire: Wire, hold_id: int, asked: Request, now: datetime, others: Iterable[Statement] = ()
+) -> tuple[Opened, OpenHold, list[list[Row]]]:
+    """Locks the key and the hold; the answer has the rows of `others`, read under the lock, too.
+
+    The state has no balances: nothing of the platform is locked. Raises `NotFound`, `IdempotencyConflict`.
+    """
+    of = {"hold_id": hold_id, "key": asked.key}
+    _, stored, held, demands, slices, *rest = wire.ask_all(
+        (LOCK_KEY, {"lock": asked.lock}),
+        (STORED_OF_HOLD, of),
+        (LOCK_HOLD, of),
+        (OPEN_DEMANDS, of),
+        (OPEN_SLICES, of),
+        *others,
+    )
+    if not held:
+        raise NotFound("There is no such hold.", hold=hold_id)
+    platform_id, credits, moved_at, kind, subject_id, label, send_at, burn_order, time_zone = held[0]
+    state = PlatformState(platform_id, 0, 0, 0, moved_at, burn_order, time_zone)
+    lots = [LotState(*row) for row in slices]
+    hold = OpenHold(hold_id, credits, Subject(kind, subject_id), label, send_at, dict(demands), lots)  # type: ignore[arg-type]
+    return Opened(wire, asked, now, state, replay(stored, asked)), hold, rest
+
+
+def lock_balances(opened: Opened) -> None:
+    """Locks the pool as well, reads all balances and expires what is due."""
+    held_at = opened.state.moved_at
+    rows = opened.wire.ask_all(*balances(opened.state.platform_id, None, lock=True))
+    opened.state = state_of(*rows)
+    opened.state.moved_at = max(opened.state.moved_at, held_at)
+    expire_first(opened, complete=True)

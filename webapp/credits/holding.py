@@ -1,0 +1,160 @@
+"""Credits set aside for messages to come (R11): exact, all or nothing, from lots still valid at the send time."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from webapp.credits import slicing
+from webapp.credits.draft import Draft
+from webapp.credits.errors import (
+    BadRequest,
+    CreditsExpireBefore,
+    ExpiringCredits,
+    InsufficientCredits,
+    Shortfall,
+)
+from webapp.credits.operation import Opened, Request, instant_of, open_platform, request
+from webapp.credits.posting import post
+from webapp.credits.quantities import credits_of, identifier_of, total_of
+from webapp.credits.state import PlatformState
+from webapp.credits.terms import Actor, Demand, Held, Subject
+from webapp.credits.wire import Statement, unit
+
+NEXT_HOLD = "SELECT nextval('hold_id_seq')"
+INSERT_HOLD = """
+WITH placed AS (
+    INSERT INTO hold (id, platform_id, credits, send_at, subject_kind, subject_id, label, placed_at, moved_at)
+    VALUES (%(hold_id)s, %(platform_id)s, %(credits)s, %(send_at)s, %(kind)s, %(subject)s, %(label)s, %(at)s, %(at)s)
+), demands AS (
+    INSERT INTO hold_demand (platform_id, hold_id, list_key, list_id, position, funding, credits)
+    SELECT %(platform_id)s, %(hold_id)s, coalesce(list_id, 0), list_id, position, funding, demanded
+    FROM unnest(%(lists)s::bigint[], %(fundings)s::text[], %(demands)s::bigint[]) WITH ORDINALITY
+         AS demand (list_id, funding, demanded, position)
+)
+INSERT INTO hold_slice (platform_id, hold_id, lot_id, credits)
+SELECT %(platform_id)s, %(hold_id)s, * FROM unnest(%(lots)s::bigint[], %(slices)s::bigint[])
+"""
+
+
+def place_hold(
+    platform_id: int,
+    demands: Sequence[Demand],
+    *,
+    send_at: datetime,
+    subject: Subject,
+    label: str,
+    actor: Actor,
+    now: datetime,
+    key: str,
+) -> Held:
+    """Holds what each list needs from its own funding, in the order the lists were chosen.
+
+    Raises `InsufficientCredits` with the shortfall per list, `CreditsExpireBefore`, `BadQuantity`,
+    `BadRequest`, `IdempotencyConflict`, `NotFound`.
+    """
+    wanted = merged(demands)
+    now, send_at = instant_of(now), instant_of(send_at, "send_at")
+    asked = request_of(key, "hold", identifier_of(platform_id, "platform"), wanted, send_at, subject)
+    with unit() as wire:
+        opened = open_platform(wire, platform_id, asked, now, [i for i in wanted if i])
+        if opened.stored:
+            return Held(**opened.stored)
+        return write_hold(opened, wanted, send_at, subject, label, actor)
+
+
+def merged(demands: Sequence[Demand]) -> dict[int | None, int]:
+    """What each list needs, in the order of their first demand. Raises `BadQuantity`, `BadRequest`."""
+    wanted: dict[int | None, int] = {}
+    for demand in demands:
+        list_id = None if demand.list_id is None else identifier_of(demand.list_id, "list")
+        wanted[list_id] = wanted.get(list_id, 0) + credits_of(demand.credits)
+    if not wanted:
+        raise BadRequest("A hold needs at least one demand.")
+    total_of(wanted.values())
+    return wanted
+
+
+def request_of(
+    key: str, name: str, of: int, wanted: dict[int | None, int], send_at: datetime, subject: Subject | None
+) -> Request:
+    about = (subject.kind, subject.id) if subject else None
+    return request(key, name, of, list(wanted.items()), send_at.timestamp(), about)
+
+
+def write_hold(
+    opened: Opened,
+    wanted: dict[int | None, int],
+    send_at: datetime,
+    subject: Subject,
+    label: str,
+    actor: Actor,
+) -> Held:
+    check_funds(opened.state, wanted)
+    slices = slices_of(opened, sum(wanted.values()), send_at)
+    [(hold_id,)] = opened.wire.ask(NEXT_HOLD)
+    draft = opened.draft("hold", actor, subject=subject, hold_id=hold_id, reason=label)
+    for list_id, credits in wanted.items():
+        source = "list" if list_id in opened.state.limited else "unassigned"
+        draft.move(source, "hold", credits, list_id=list_id, hold_id=hold_id)
+    draft.move_lots("left", "held", slices, hold_id=hold_id)
+    result = {"hold_id": hold_id, "credits": sum(wanted.values())}
+    opened.wire.ask_all(hold_rows(draft, send_at, label))
+    return Held(post(opened.wire, draft, result), hold_id, sum(wanted.values()))
+
+
+def check_funds(state: PlatformState, wanted: dict[int | None, int]) -> None:
+    """Each limited list from its own, the free ones together from the unassigned, the later-chosen last.
+
+    Raises `InsufficientCredits`.
+    """
+    shared, shortfalls, available = state.unassigned, [], 0
+    for list_id, needed in wanted.items():
+        limited = list_id is not None and list_id in state.limited
+        there = state.limited[list_id] if limited and list_id is not None else shared
+        if needed > there:
+            shortfalls.append(Shortfall(list_id, needed, there))
+        available += min(needed, there)
+        if not limited:
+            shared -= min(needed, there)
+    if shortfalls:
+        raise InsufficientCredits(shortfalls, needed=sum(wanted.values()), available=available)
+
+
+def slices_of(opened: Opened, credits: int, send_at: datetime) -> dict[int, int]:
+    """How much of which lot is held, in burn order, only lots that outlive the send time.
+
+    Raises `CreditsExpireBefore`.
+    """
+    instant = max(send_at, opened.at)
+    lots = opened.state.usable(instant)
+    try:
+        return slicing.take(credits, [(lot.id, lot.credits_left) for lot in lots])
+    except slicing.TooLittle as short:
+        expiring = [
+            ExpiringCredits(lot.id, lot.credits_left, lot.expires_on)
+            for lot in opened.state.usable(opened.at)
+            if not lot.valid_at(instant)
+        ]
+        raise CreditsExpireBefore(
+            send_at, needed=credits, usable=credits - short.missing, expiring=expiring
+        ) from None
+
+
+def hold_rows(draft: Draft, send_at: datetime, label: str) -> Statement:
+    assert draft.subject is not None
+    entries, lines = draft.entries, draft.lines
+    values = {
+        "hold_id": draft.hold_id,
+        "platform_id": draft.platform_id,
+        "credits": sum(entry.credits for entry in entries),
+        "send_at": send_at,
+        "kind": draft.subject.kind,
+        "subject": draft.subject.id,
+        "label": label,
+        "at": draft.at,
+        "lists": [entry.list_id for entry in entries],
+        "fundings": ["assigned" if entry.source == "list" else "unassigned" for entry in entries],
+        "demands": [entry.credits for entry in entries],
+        "lots": [line.lot_id for line in lines],
+        "slices": [line.credits for line in lines],
+    }
+    return INSERT_HOLD, values
