@@ -44,6 +44,14 @@ def server() -> Iterator[str]:
     folder.rmdir()
 
 
+@pytest.fixture
+def short_folder() -> Iterator[Path]:
+    """A folder that every user may enter, with a path short enough for a socket."""
+    with tempfile.TemporaryDirectory(prefix="sms-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> config.Settings:
     instance = tmp_path_factory.mktemp("instance")

@@ -1,17 +1,23 @@
-"""SMS Credits: know what a campaign costs before it is sent."""
+"""SMS Credits: know what a campaign costs before it is sent.
 
-from flask import Flask
-from flask_mailman import Mail
-from flask_migrate import Migrate
-from werkzeug.middleware.proxy_fix import ProxyFix
+Importing the package imports nothing else: the guard of the embedded server and the pricing engine
+start without a web framework.
+"""
 
-from webapp import config
-from webapp.db import db
-from webapp.migrating import FOLDER
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from webapp.config import Settings
 
 
-def create_app(settings: config.Settings, database_url: str) -> Flask:
+def create_app(settings: "Settings", database_url: str) -> "Flask":
     """The application, wired in reading order."""
+    from flask import Flask
+
+    from webapp import config
+
     app = Flask(
         __name__,
         template_folder=str(config.resources("templates")),
@@ -20,22 +26,34 @@ def create_app(settings: config.Settings, database_url: str) -> Flask:
     )
     app.config.update(config.flask_settings(settings, database_url))
     trust_proxies(app, settings.trusted_proxies)
-    db.init_app(app)
-    Migrate(app, db, directory=str(FOLDER))
-    Mail(app)
+    register_extensions(app)
     register_frame(app)
     register_features(app)
     return app
 
 
-def trust_proxies(app: Flask, count: int) -> None:
+def trust_proxies(app: "Flask", count: int) -> None:
     """Believes what that many proxies in front of us say of the client's address and scheme."""
+    from werkzeug.middleware.proxy_fix import ProxyFix
+
     if count:
         proxied = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
         app.wsgi_app = proxied  # type: ignore[method-assign]
 
 
-def register_frame(app: Flask) -> None:
+def register_extensions(app: "Flask") -> None:
+    from flask_mailman import Mail
+    from flask_migrate import Migrate
+
+    from webapp.db import db
+    from webapp.migrating import FOLDER
+
+    db.init_app(app)
+    Migrate(app, db, directory=str(FOLDER))
+    Mail(app)
+
+
+def register_frame(app: "Flask") -> None:
     from webapp.accounts import sign_in
     from webapp.web import errors, formats, frame, headers, languages
 
@@ -43,12 +61,13 @@ def register_frame(app: Flask) -> None:
         part.init_app(app)
 
 
-def register_features(app: Flask) -> None:
+def register_features(app: "Flask") -> None:
     from webapp import health
     from webapp.accounts import views as accounts
     from webapp.audience import views as audience
     from webapp.campaigns import views as campaigns
     from webapp.credits import views as credits
+    from webapp.home import views as home
     from webapp.pricing import views as pricing
     from webapp.reports import views as reports
     from webapp.shop import views as shop
@@ -56,3 +75,4 @@ def register_features(app: Flask) -> None:
     app.register_blueprint(health.blueprint)
     for feature in (accounts, audience, campaigns, credits, pricing, reports, shop):
         app.register_blueprint(feature.blueprint)
+    home.init_app(app)

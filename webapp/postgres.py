@@ -356,7 +356,7 @@ def clear_dead_server(cluster: Cluster) -> None:
     """
     pid_file = cluster.data / "postmaster.pid"
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while pid_file.exists() and is_postgres(pid_file):
+    while is_postgres(pid_file):
         if time.monotonic() > deadline:
             raise PostgresError(f"Another PostgreSQL still runs on {cluster.data}; stop it first (see {pid_file}).")
         time.sleep(0.05)
@@ -364,17 +364,15 @@ def clear_dead_server(cluster: Cluster) -> None:
 
 
 def is_postgres(pid_file: Path) -> bool:
+    """Whether the process of the pid file is a server on this data: a server works inside its data folder."""
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
         os.kill(pid, 0)
-    except (ValueError, ProcessLookupError, FileNotFoundError):
+        return os.path.samefile(f"/proc/{pid}/cwd", pid_file.parent)
+    except (ValueError, ProcessLookupError, PermissionError):
         return False
-    except PermissionError:
-        pass
-    command = Path(f"/proc/{pid}/cmdline")
-    with contextlib.suppress(OSError):
-        return b"postgres" in command.read_bytes()
-    return True
+    except FileNotFoundError:  # it went, or this system has no /proc
+        return pid_file.exists() and not Path("/proc").exists()
 
 
 def start_server(cluster: Cluster) -> "subprocess.Popen[bytes]":
