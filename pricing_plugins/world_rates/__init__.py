@@ -12,7 +12,9 @@ from webapp.pricing.api import Rate, RateCard, hookimpl
 
 sms_credits_api = 1
 
-SOURCE = "GOV.UK Notify, international billing rates as of 2026-07-22 (github.com/alphagov/notifications-utils)"
+SOURCE = (
+    "GOV.UK Notify, international billing rates as of 2026-07-22 (github.com/alphagov/notifications-utils)"
+)
 LICENCE = "MIT, Crown copyright (Government Digital Service)"
 
 
@@ -24,6 +26,8 @@ def figures() -> list[dict[str, str]]:
 @hookimpl
 def sms_credits_rate_cards() -> Iterable[RateCard]:
     credits_by_country = {row["iso"]: int(row["credits_per_segment"]) for row in figures() if row["iso"]}
-    left_out = [f"{row['country']} (+{row['dial_prefix']}): no ISO code" for row in figures() if not row["iso"]]
+    left_out = [
+        f"{row['country']} (+{row['dial_prefix']}): no ISO code" for row in figures() if not row["iso"]
+    ]
     rates = tuple(Rate(country, credits) for country, credits in credits_by_country.items())
     yield RateCard("World", rates, SOURCE, LICENCE, tuple(left_out))

@@ -20,7 +20,14 @@ from webapp.pricing import plugins
 from webapp.pricing.api import RateCard, SegmentProfile
 from webapp.pricing.models import PricingPlugin, StoredBook
 from webapp.pricing.profiles import Profile, profile_of
-from webapp.pricing.stored import Json, handed_over_to_json, profiles_from_json, profiles_to_json, rate_from_json, rate_to_json
+from webapp.pricing.stored import (
+    Json,
+    handed_over_to_json,
+    profiles_from_json,
+    profiles_to_json,
+    rate_from_json,
+    rate_to_json,
+)
 
 EVERYWHERE = "**"
 WITHOUT_ALPHABET = SegmentProfile(country=None, alphabets=())
@@ -89,7 +96,11 @@ def to_json(sources: list[Source], chosen: Mapping[tuple[str, str], str]) -> Jso
     for source in sorted(sources, key=lambda source: source.plugin):
         for card in source.rate_cards:
             about = [source.plugin, source.version, card.source, card.licence]
-            wins = [rate for rate in card.rates if chosen.get(("rate", rate.country), source.plugin) == source.plugin]
+            wins = [
+                rate
+                for rate in card.rates
+                if chosen.get(("rate", rate.country), source.plugin) == source.plugin
+            ]
             rates += [[*rate_to_json(rate), *about] for rate in wins]
         for profile in source.profiles:
             country = profile.country or EVERYWHERE
@@ -174,7 +185,9 @@ def install_first_book() -> None:
             for source in sources
         )
         data = to_json(sources, {})
-        session.add(StoredBook(digest=digest_of(data), data=data, reason="first installation", actor="system"))
+        session.add(
+            StoredBook(digest=digest_of(data), data=data, reason="first installation", actor="system")
+        )
 
 
 def shipped_sources() -> list[Source]:

@@ -59,6 +59,9 @@ def flags_of(points: NDArray[Any]) -> NDArray[np.uint8]:
 def utf8_lengths(points: NDArray[Any]) -> NDArray[np.uint8]:
     """How many bytes each code point takes in UTF-8."""
     lengths: NDArray[np.uint8] = (
-        1 + (points >= 0x80).view(np.uint8) + (points >= 0x800).view(np.uint8) + (points >= 0x10000).view(np.uint8)
+        1
+        + (points >= 0x80).view(np.uint8)
+        + (points >= 0x800).view(np.uint8)
+        + (points >= 0x10000).view(np.uint8)
     )
     return lengths

@@ -62,7 +62,10 @@ def require(truth: bool, wrong: str) -> None:
 
 def items(given: object, kind: type, maximum: int, what: str) -> tuple[Any, ...]:
     """The items of an iterable, all of one kind, refused beyond a maximum before they are all read."""
-    require(isinstance(given, Iterable) and not isinstance(given, (str, bytes)), f"{what} is no list of {kind.__name__}")
+    require(
+        isinstance(given, Iterable) and not isinstance(given, (str, bytes)),
+        f"{what} is no list of {kind.__name__}",
+    )
     taken = tuple(islice(given, maximum + 1))  # type: ignore[call-overload]
     require(len(taken) <= maximum, f"{what} has more than {maximum:,} items")
     for item in taken:
@@ -89,11 +92,16 @@ def whole(given: object, what: str, lowest: int, highest: int) -> None:
 def one_of(given: object, choices: Iterable[object], what: str) -> None:
     allowed = list(choices)
     names = ", ".join(map(str, allowed))
-    require(any(type(given) is type(choice) and given == choice for choice in allowed), f"{what} is none of {names}")
+    require(
+        any(type(given) is type(choice) and given == choice for choice in allowed),
+        f"{what} is none of {names}",
+    )
 
 
 def country(given: object, what: str) -> None:
-    require(isinstance(given, str) and given in countries(), f"{what} is {given!r:.60}, no ISO 3166 country code")
+    require(
+        isinstance(given, str) and given in countries(), f"{what} is {given!r:.60}, no ISO 3166 country code"
+    )
 
 
 def day(given: object, what: str) -> None:
@@ -130,7 +138,9 @@ def rate(entry: Rate) -> None:
     day(entry.effective_from, f"the first day of a rate of {entry.country}")
     if entry.effective_until is not None:
         day(entry.effective_until, f"the last day of a rate of {entry.country}")
-        require(entry.effective_from < entry.effective_until, f"a rate of {entry.country} ends before it begins")
+        require(
+            entry.effective_from < entry.effective_until, f"a rate of {entry.country} ends before it begins"
+        )
 
 
 def no_overlap(rates: Iterable[Rate]) -> None:
@@ -147,7 +157,9 @@ def segment_profiles(given: object) -> tuple[SegmentProfile, ...]:
     seen: set[str | None] = set()
     for profile in profiles:
         segment_profile(profile)
-        require(profile.country not in seen, f"there are two profiles of {profile.country or 'all countries'}")
+        require(
+            profile.country not in seen, f"there are two profiles of {profile.country or 'all countries'}"
+        )
         seen.add(profile.country)
     return profiles
 

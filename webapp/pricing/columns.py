@@ -22,7 +22,16 @@ from webapp.pricing.profiles import Tables
 from webapp.pricing.text import normalise
 from webapp.pricing.transliteration import transliterated
 
-__all__ = ["COUNTRIES", "NO_COUNTRY", "Audience", "Column", "ListColumns", "Measures", "country_index", "measure"]
+__all__ = [
+    "COUNTRIES",
+    "NO_COUNTRY",
+    "Audience",
+    "Column",
+    "ListColumns",
+    "Measures",
+    "country_index",
+    "measure",
+]
 
 UNSUBSCRIBED: Final = 1
 INVALID: Final = 2
@@ -73,7 +82,9 @@ class Column:
         tables = tables or usual_tables()
         texts = map(text_of, values)
         slices = iter(lambda: list(islice(texts, MEASURED_AT_ONCE)), [])
-        return cls.concatenate([measured(cls, piece, tables) for piece in slices] or [measured(cls, [], tables)])
+        return cls.concatenate(
+            [measured(cls, piece, tables) for piece in slices] or [measured(cls, [], tables)]
+        )
 
     @classmethod
     def concatenate(cls, columns: Sequence[Self]) -> Self:
@@ -247,7 +258,9 @@ def edge_flags(points: Numbers, per_value: Segments) -> NDArray[np.uint8]:
     """What the first and the last character of each value mean for its neighbours."""
     flags = np.zeros(per_value.size, np.uint8)
     first, last = points[per_value.first], points[per_value.last]
-    starts = np.where(characters.flags_of(first) & characters.MARK, START, 0) | np.where(first == 10, LINE_FEED, 0)
+    starts = np.where(characters.flags_of(first) & characters.MARK, START, 0) | np.where(
+        first == 10, LINE_FEED, 0
+    )
     flags[per_value.filled] = starts | np.where(last == 13, CARRIAGE_RETURN, 0)
     return flags
 

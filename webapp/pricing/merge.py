@@ -84,7 +84,9 @@ def field_of(text: str, token: re.Match[str]) -> Field:
         raise MergeError(mismatch(token[0]), index=token.start(), text=text)
     name, _bar, default = inside.partition("|")
     if not name.strip():
-        raise MergeError(_("A merge field has no name: write it between the braces."), index=token.start(), text=text)
+        raise MergeError(
+            _("A merge field has no name: write it between the braces."), index=token.start(), text=text
+        )
     return Field(name.strip(), default)
 
 

@@ -131,7 +131,9 @@ def region_of(name: str) -> Region:
         re.compile(leading) if leading else None,
         re.compile(prefix) if prefix else None,
         kind_of(metadata.general_desc),
-        tuple(kind_of(desc) for desc in described if desc and desc.national_number_pattern not in (None, "NA")),
+        tuple(
+            kind_of(desc) for desc in described if desc and desc.national_number_pattern not in (None, "NA")
+        ),
     )
 
 

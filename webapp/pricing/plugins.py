@@ -39,7 +39,9 @@ class Plugin:
 
 def installed() -> tuple[Plugin, ...]:
     """Every installed plugin by name, the broken ones with their problem. Never raises."""
-    points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, distribution_of(point)))
+    points = sorted(
+        entry_points(group=ENTRY_POINT_GROUP), key=lambda point: (point.name, distribution_of(point))
+    )
     times = Counter(point.name for point in points)
     return tuple(read(point) if times[point.name] == 1 else ambiguous(point) for point in points)
 
@@ -109,7 +111,9 @@ def first_line(problem: BaseException) -> str:
 def require_version(plugin: object) -> None:
     version = getattr(plugin, VERSION_ATTRIBUTE, None)
     if version != API_VERSION or isinstance(version, bool):
-        raise Wrong(f"it is made for API version {version!r:.40}, this is {API_VERSION} ({VERSION_ATTRIBUTE} = {API_VERSION})")
+        raise Wrong(
+            f"it is made for API version {version!r:.40}, this is {API_VERSION} ({VERSION_ATTRIBUTE} = {API_VERSION})"
+        )
 
 
 def registered(plugin: object, name: str) -> pluggy.PluginManager:
@@ -127,7 +131,9 @@ def registered(plugin: object, name: str) -> pluggy.PluginManager:
     return manager
 
 
-def ask(manager: pluggy.PluginManager, hook: str, check: Callable[[Iterable[object]], tuple[T, ...]]) -> tuple[T, ...]:
+def ask(
+    manager: pluggy.PluginManager, hook: str, check: Callable[[Iterable[object]], tuple[T, ...]]
+) -> tuple[T, ...]:
     """What the one plugin of a manager hands over by a hook, checked."""
     answers = guarded(f"{hook} fails", lambda: getattr(manager.hook, hook)())
     return guarded(f"{hook} fails", lambda: check(answers[0])) if answers else ()

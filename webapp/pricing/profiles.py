@@ -76,7 +76,9 @@ class Tables:
     @cached_property
     def digest(self) -> bytes:
         """16 bytes that tell this alphabet from any that costs otherwise."""
-        return hashlib.sha256("".join([*sorted(self.basic), ESCAPE, *sorted(self.extension)]).encode()).digest()[:16]
+        return hashlib.sha256(
+            "".join([*sorted(self.basic), ESCAPE, *sorted(self.extension)]).encode()
+        ).digest()[:16]
 
     @property
     def count(self) -> int:

@@ -107,7 +107,9 @@ def offender(index: int, character: str) -> Offender:
     return Offender(index, character, point, name_of(character), replacement_of(character))
 
 
-def segment(text: str, profile: Profile, *, as_given: bool = False, transliterate: bool = False) -> Segmentation:
+def segment(
+    text: str, profile: Profile, *, as_given: bool = False, transliterate: bool = False
+) -> Segmentation:
     """The segments of a text under a profile.
 
     The text is normalised and what the profile requires is added, unless it is to be counted `as_given`.

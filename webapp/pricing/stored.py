@@ -110,5 +110,7 @@ def handed_over_to_json(cards: Iterable[RateCard], profiles: Iterable[SegmentPro
     return {"cards": [card_to_json(card) for card in cards], **profiles_to_json(profiles)}
 
 
-def handed_over_from_json(given: Mapping[str, Any]) -> tuple[tuple[RateCard, ...], tuple[SegmentProfile, ...]]:
+def handed_over_from_json(
+    given: Mapping[str, Any],
+) -> tuple[tuple[RateCard, ...], tuple[SegmentProfile, ...]]:
     return tuple(card_from_json(card) for card in given["cards"]), profiles_from_json(given)

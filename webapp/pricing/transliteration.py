@@ -12,7 +12,9 @@ SINGLE_QUOTES: Final = "\u2018\u2019\u201a\u201b\u2032\u02bc\u02b9\u2039\u203a\u
 DOUBLE_QUOTES: Final = "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u02ba\u301d\u301e"
 DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad\u2043\ufe58\ufe63\u00af"
 SPACES: Final = "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t"
-INVISIBLE: Final = "\u200b\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c"
+INVISIBLE: Final = (
+    "\u200b\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u061c"
+)
 LINE_ENDS: Final = "\u2028\u2029\u0085\u000b"
 OTHERS: Final = {
     "\u2026": "...",
@@ -86,7 +88,9 @@ def replacement_of(character: str) -> str | None:
     for table in (TYPOGRAPHY, LETTERS):
         if character in table:
             return table[character]
-    plain = "".join(mark for mark in unicodedata.normalize("NFKD", character) if not unicodedata.combining(mark))
+    plain = "".join(
+        mark for mark in unicodedata.normalize("NFKD", character) if not unicodedata.combining(mark)
+    )
     plain = "".join(LETTERS.get(letter, letter) for letter in plain)
     return plain if plain and plain != character and plain.isascii() and plain.isprintable() else None
 

@@ -1,0 +1,408 @@
+"""What a message costs, and what a campaign costs: one engine for the quote, the hold and the charge."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from flask_babel import gettext as _
+from numpy.typing import NDArray
+
+from webapp.errors import Refused
+from webapp.pricing.books import PricingBook, Rate
+from webapp.pricing.columns import Audience
+from webapp.pricing.counting import Counted, count_crowd
+from webapp.pricing.crowds import REASONS, Crowd, crowd_of
+from webapp.pricing.merge import Template, require_known
+from webapp.pricing.numbers import COUNTRIES
+from webapp.pricing.profiles import Profile
+from webapp.pricing.segmentation import Segmentation, segment
+from webapp.pricing.senders import form_of
+
+
+class NoRate(Refused):
+    """No enabled plugin has a rate for a country at an instant."""
+
+    slug = "no-rate"
+
+
+class TooManySegments(Refused):
+    """A text takes more segments than its country allows: `facts` has `segments`, `limit`, `excess`."""
+
+    slug = "too-many-segments"
+
+
+class EmptyText(Refused):
+    slug = "invalid-request"
+
+
+class SenderNotAllowed(Refused):
+    slug = "invalid-request"
+
+
+@dataclass(frozen=True)
+class Funding:
+    """What the chosen lists may spend: `limited` by list id, the other lists share `unassigned`.
+
+    `available` is all that the platform could spend, for "available after".
+    """
+
+    available: int
+    unassigned: int
+    limited: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MessageQuote:
+    """The price of one message and how it comes about."""
+
+    country: str
+    segments: int
+    credits: int
+    rate: Rate
+    text: str
+    segmentation: Segmentation
+
+
+@dataclass(frozen=True)
+class CountryLine:
+    country: str
+    recipients: int
+    segments: int
+    credits: int
+    rate: Rate
+    segments_histogram: Mapping[int, int]
+
+    @property
+    def credits_per_segment(self) -> int:
+        return self.rate.credits_per_segment
+
+
+@dataclass(frozen=True)
+class ListLine:
+    """What one list pays. `available` is what it may spend here, after the free lists before it."""
+
+    list_id: int
+    recipients: int
+    segments: int
+    credits: int
+    excluded: Mapping[str, int]
+    funding: str = "free"
+    available: int | None = None
+    shortfall: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class RowQuotes:
+    """The r recipients that get a message, for pinning: arrays of r. `country_index` refers to `COUNTRIES`."""
+
+    recipient_ids: NDArray[np.int64]
+    phones: NDArray[np.int64]
+    list_index: NDArray[np.int32]
+    country_index: NDArray[np.uint16]
+    segments: NDArray[np.int64]
+    credits: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.phones)
+
+
+@dataclass(frozen=True, eq=False)
+class AudienceQuote:
+    """The price of a text for an audience. recipients + all excluded = rows of the chosen lists."""
+
+    template: Template
+    sender: str
+    book: PricingBook
+    at: datetime
+    recipients: int
+    segments: int
+    credits: int
+    excluded: Mapping[str, int]
+    by_country: tuple[CountryLine, ...]
+    by_list: tuple[ListLine, ...]
+    segments_histogram: Mapping[int, int]
+    available_after: int | None
+    shortfall: int
+    transliterate: bool
+    crowd: Crowd
+    counted: Counted
+
+    @cached_property
+    def rows(self) -> RowQuotes:
+        """Every recipient that is priced, with its segments and credits."""
+        return priced_rows(self)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes with the recipients, their values, the text, the sender, or what any of it costs."""
+        return fingerprint_of(self)
+
+
+def price_message(
+    template: Template,
+    values: Mapping[str, object],
+    country: str | None,
+    book: PricingBook,
+    at: datetime,
+    sender: str | None = None,
+    *,
+    transliterate: bool = False,
+) -> MessageQuote:
+    """The price of one message at an instant.
+
+    Raises `NoRate`, `SenderNotAllowed`, `EmptyText` or `TooManySegments`.
+    """
+    rate = book.rate(country, at)
+    if rate is None:
+        raise NoRate(
+            _("There is no rate for %(country)s.", country=country or _("this number")), country=country
+        )
+    profile = book.profile(country)
+    if not allows(profile, sender):
+        raise SenderNotAllowed(
+            _("%(country)s does not allow this form of sender.", country=rate.country), sender=sender
+        )
+    segmentation = segment(template.render(values), profile, transliterate=transliterate)
+    require_sendable(segmentation)
+    credits = segmentation.segments * rate.credits_per_segment
+    return MessageQuote(rate.country, segmentation.segments, credits, rate, segmentation.text, segmentation)
+
+
+def require_sendable(segmentation: Segmentation) -> None:
+    if not segmentation.segments:
+        raise EmptyText(_("The text is empty: write what the message should say."))
+    if segmentation.over_limit:
+        limit, excess = segmentation.profile.part_limit, segmentation.excess
+        sentence = _(
+            "The text takes %(count)s parts, %(excess)s more than can be sent.",
+            count=limit + excess,
+            excess=excess,
+        )
+        raise TooManySegments(sentence, segments=segmentation.segments, limit=limit, excess=excess)
+
+
+def allows(profile: Profile, sender: str | None) -> bool:
+    """Whether a country allows the form of this sender; no sender is the gateway's own, which is allowed."""
+    return not sender or form_of(sender) in profile.sender_forms
+
+
+def price_audience(
+    template: Template,
+    audience: Audience,
+    book: PricingBook,
+    at: datetime,
+    sender: str | None = None,
+    funding: Funding | None = None,
+    *,
+    transliterate: bool = False,
+) -> AudienceQuote:
+    """The price of a text for an audience at an instant. Raises `UnknownFields`."""
+    require_known(template, audience.field_names)
+    crowd = crowd_of(audience)
+    rates = {country: book.rate(country, at) for country in crowd.countries_present}
+    rated = {country: rate for country, rate in rates.items() if rate}
+    profiles = {country: book.profile(country) for country in rated}
+    refused = {country for country, profile in profiles.items() if not allows(profile, sender)}
+    priced = {country: profile for country, profile in profiles.items() if country not in refused}
+    counted = count_crowd(template, crowd, priced, transliterate=transliterate)
+    cells = reason_cells(cells_of(crowd, counted), rated, refused, priced)
+    by_list = with_funding(list_lines(crowd, cells, rated), funding)
+    credits = sum(line.credits for line in by_list)
+    return AudienceQuote(
+        template=template,
+        sender=sender or "",
+        book=book,
+        at=at,
+        recipients=sum(line.recipients for line in by_list),
+        segments=sum(line.segments for line in by_list),
+        credits=credits,
+        excluded={reason: sum(line.excluded[reason] for line in by_list) for reason in REASONS},
+        by_country=country_lines(cells, rated),
+        by_list=by_list,
+        segments_histogram=histogram(cells),
+        available_after=funding.available - credits if funding else None,
+        shortfall=sum(line.shortfall for line in by_list),
+        transliterate=transliterate,
+        crowd=crowd,
+        counted=counted,
+    )
+
+
+@dataclass(frozen=True)
+class Cell:
+    """So many people of one list and country whose message takes so many segments; `reason` if left out."""
+
+    list_index: int
+    country: str
+    segments: int
+    people: int
+    reason: str = ""
+
+
+def cells_of(crowd: Crowd, counted: Counted) -> list[Cell]:
+    """The people of a crowd by list, country and segments."""
+    kinds, decided = counted.kinds, counted.of_kind >= 0
+    groups = [kinds.list_index[decided], kinds.country[decided], counted.of_kind[decided]]
+    singles = [crowd.list_index[counted.people], crowd.countries[counted.people], counted.segments]
+    columns = [np.concatenate(pair).astype(np.int64) for pair in zip(groups, singles, strict=True)]
+    people = np.concatenate([kinds.people[decided], np.ones(len(counted.people), np.int64)])
+    width = 1 + (int(columns[2].max()) if len(people) else 0)
+    keys = (columns[0] * len(COUNTRIES) + columns[1]) * width + columns[2]
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    totals = np.bincount(inverse, weights=people, minlength=len(distinct)).astype(np.int64)
+    return [cell(int(key), int(total), width) for key, total in zip(distinct, totals, strict=True)]
+
+
+def cell(key: int, people: int, width: int) -> Cell:
+    rest, segments = divmod(key, width)
+    list_index, country = divmod(rest, len(COUNTRIES))
+    return Cell(list_index, COUNTRIES[country], segments, people)
+
+
+def reason_cells(
+    cells: list[Cell], rated: Mapping[str, Rate], refused: set[str], priced: Mapping[str, Profile]
+) -> list[Cell]:
+    """The same with the reason for which their people are left out."""
+
+    def reason(cell: Cell) -> str:
+        if cell.country not in rated:
+            return "no_rate"
+        if cell.country in refused:
+            return "sender"
+        if cell.segments == 0:
+            return "empty"
+        return "too_many_segments" if cell.segments > priced[cell.country].part_limit else ""
+
+    return [Cell(cell.list_index, cell.country, cell.segments, cell.people, reason(cell)) for cell in cells]
+
+
+def list_lines(crowd: Crowd, cells: list[Cell], rated: Mapping[str, Rate]) -> list[ListLine]:
+    return [list_line(index, crowd, cells, rated) for index in range(len(crowd.audience.lists))]
+
+
+def list_line(index: int, crowd: Crowd, cells: list[Cell], rated: Mapping[str, Rate]) -> ListLine:
+    own = [cell for cell in cells if cell.list_index == index]
+    paid = [cell for cell in own if not cell.reason]
+    excluded = dict.fromkeys(REASONS, 0) | dict(crowd.chosen[index].excluded)
+    for cell in own:
+        if cell.reason:
+            excluded[cell.reason] += cell.people
+    return ListLine(
+        crowd.audience.lists[index].list_id,
+        sum(cell.people for cell in paid),
+        sum(cell.people * cell.segments for cell in paid),
+        sum(credits_of(cell, rated) for cell in paid),
+        excluded,
+    )
+
+
+def credits_of(cell: Cell, rated: Mapping[str, Rate]) -> int:
+    return cell.people * cell.segments * rated[cell.country].credits_per_segment
+
+
+def with_funding(lines: list[ListLine], funding: Funding | None) -> tuple[ListLine, ...]:
+    """Each limited list pays from its own, the free ones share: what they lack falls on the later ones."""
+    if funding is None:
+        return tuple(lines)
+    funded, shared = [], funding.unassigned
+    for line in lines:
+        limited = line.list_id in funding.limited
+        available = funding.limited[line.list_id] if limited else shared
+        if not limited:
+            shared = max(0, shared - line.credits)
+        about = {"funding": "limited" if limited else "free", "available": available}
+        shortfall = max(0, line.credits - available)
+        funded.append(ListLine(**{**vars(line), **about, "shortfall": shortfall}))
+    return tuple(funded)
+
+
+def country_lines(cells: list[Cell], rated: Mapping[str, Rate]) -> tuple[CountryLine, ...]:
+    """The countries that are paid for, the dearest first."""
+    countries = dict.fromkeys(cell.country for cell in cells if not cell.reason)
+    lines = [
+        country_line([cell for cell in cells if cell.country == country], rated[country])
+        for country in countries
+    ]
+    return tuple(sorted(lines, key=lambda line: (-line.credits, line.country)))
+
+
+def country_line(cells: list[Cell], rate: Rate) -> CountryLine:
+    paid = [cell for cell in cells if not cell.reason]
+    people = sum(cell.people for cell in paid)
+    segments = sum(cell.people * cell.segments for cell in paid)
+    return CountryLine(
+        rate.country, people, segments, segments * rate.credits_per_segment, rate, histogram(paid)
+    )
+
+
+def histogram(cells: list[Cell]) -> dict[int, int]:
+    """Recipients by the number of segments of their message."""
+    counts: dict[int, int] = {}
+    for cell in cells:
+        if not cell.reason:
+            counts[cell.segments] = counts.get(cell.segments, 0) + cell.people
+    return dict(sorted(counts.items()))
+
+
+def priced_rows(quote: AudienceQuote) -> RowQuotes:
+    crowd, segments = quote.crowd, quote.counted.of_person
+    per_segment = np.zeros(len(COUNTRIES), np.int64)
+    limits = np.zeros(len(COUNTRIES), np.int64)
+    for line in quote.by_country:
+        index = COUNTRIES.index(line.country)
+        per_segment[index] = line.credits_per_segment
+        limits[index] = quote.book.profile(line.country).part_limit
+    rows = np.flatnonzero((segments > 0) & (segments <= limits[crowd.countries]))
+    countries = crowd.countries[rows]
+    return RowQuotes(
+        crowd.recipient_ids[rows],
+        crowd.phones[rows],
+        crowd.list_index[rows],
+        countries,
+        segments[rows],
+        segments[rows] * per_segment[countries],
+    )
+
+
+def fingerprint_of(quote: AudienceQuote) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    text = (quote.template.source, quote.template.literals, quote.sender, quote.transliterate)
+    figures = (quote.credits, quote.recipients, tuple(sorted(quote.excluded.items())))
+    lines = tuple((line.list_id, line.recipients, line.segments, line.credits) for line in quote.by_list)
+    prices = tuple((line.country, line.segments, line.rate) for line in quote.by_country)
+    profiles = tuple(repr(quote.book.profile(line.country).source) for line in quote.by_country)
+    digest.update(repr((text, figures, lines, prices, profiles)).encode("utf-8", "surrogatepass"))
+    digest.update(people_digest(quote.crowd))
+    for name in sorted(quote.template.fields):
+        digest.update(values_digest(quote.crowd, name))
+    return digest.hexdigest()
+
+
+def people_digest(crowd: Crowd) -> bytes:
+    return remembered_digest(
+        crowd, ("people",), lambda: [crowd.recipient_ids, crowd.phones, crowd.list_index]
+    )
+
+
+def values_digest(crowd: Crowd, name: str) -> bytes:
+    """Of all values of a field in the lists, also of those that get no message: a change of them is rare."""
+
+    def pieces() -> list[Any]:
+        columns = [column for column in crowd.columns(name) if column is not None]
+        return [piece for column in columns for piece in (column.offsets, column.blob)]
+
+    return remembered_digest(crowd, ("values", name), pieces)
+
+
+def remembered_digest(crowd: Crowd, key: tuple[str, ...], pieces: Any) -> bytes:
+    if key not in crowd.remembered:
+        digest = hashlib.blake2b(digest_size=16)
+        for piece in pieces():
+            digest.update(memoryview(piece).cast("B") if isinstance(piece, np.ndarray) else piece)
+        crowd.remembered[key] = digest.digest()
+    found: bytes = crowd.remembered[key]
+    return found
