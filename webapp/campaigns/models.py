@@ -6,7 +6,7 @@ segments and credits by country and state) in step by a statement trigger, so th
 million rows. Whoever changes messages of a campaign first locks its row (`webapp/campaigns/locks.py`).
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -58,6 +58,7 @@ class Campaign(Model):
     __tablename__ = "campaign"
     __table_args__ = (
         UniqueConstraint("platform_id", "id"),
+        ForeignKeyConstraint(["platform_id", "hold_id"], ["hold.platform_id", "hold.id"]),
         CheckConstraint(one_of("status", CAMPAIGN_STATUSES), name="status_known"),
         CheckConstraint(f"char_length(name) <= {MOST_NAME_CHARACTERS}", name="name_length"),
         CheckConstraint(f"char_length(text) <= {MOST_TEXT_CHARACTERS}", name="text_length"),
@@ -96,7 +97,7 @@ class Campaign(Model):
     saved_at: Mapped[datetime]
 
     send_at: Mapped[datetime | None]
-    hold_id: Mapped[int | None] = mapped_column(ForeignKey("hold.id"), unique=True)
+    hold_id: Mapped[int | None] = mapped_column(unique=True)
     quoted_credits: Mapped[int | None]
     quoted: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
@@ -143,6 +144,15 @@ class CampaignList(Model):
     position: Mapped[int]
 
 
+class PinnedProfile(Model):
+    """How a text was cut where something was confirmed, kept once under the hash of its content."""
+
+    __tablename__ = "pinned_profile"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    profile: Mapped[dict[str, Any]] = mapped_column(JSONB)
+
+
 class CampaignRate(Model):
     """What was pinned for one country at the confirmation: the rate, and how a text is cut there."""
 
@@ -154,9 +164,9 @@ class CampaignRate(Model):
     credits_per_segment: Mapped[int]
     plugin: Mapped[str]
     plugin_version: Mapped[str]
-    effective_from: Mapped[datetime | None]
+    effective_from: Mapped[date]
     source: Mapped[str]
-    profile: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    profile_key: Mapped[str] = mapped_column(ForeignKey("pinned_profile.key"))
 
 
 class Message(Model):
@@ -172,6 +182,7 @@ class Message(Model):
         UniqueConstraint("campaign_id", "phone"),
         ForeignKeyConstraint(["platform_id", "campaign_id"], ["campaign.platform_id", "campaign.id"]),
         ForeignKeyConstraint(["platform_id", "list_id"], ["recipient_list.platform_id", "recipient_list.id"]),
+        ForeignKeyConstraint(["platform_id", "hold_id"], ["hold.platform_id", "hold.id"]),
         CheckConstraint(one_of("status", MESSAGE_STATUSES), name="status_known"),
         CheckConstraint(one_of("delivery", DELIVERIES), name="delivery_known"),
         CheckConstraint("segments > 0 AND credits_per_segment > 0", name="costs_something"),
@@ -181,7 +192,7 @@ class Message(Model):
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_iso"),
         CheckConstraint("status <> 'submitting' OR lease_until IS NOT NULL", name="intent_has_a_lease"),
         CheckConstraint(
-            "num_nonnulls(text, sender, token, hold_id, profile, created_at)"
+            "num_nonnulls(text, sender, token, hold_id, profile_key, created_at)"
             " = CASE WHEN campaign_id IS NULL THEN 6 ELSE 0 END",
             name="single_or_of_a_campaign",
         ),
@@ -190,6 +201,11 @@ class Message(Model):
         Index("ix_message_by_country", "campaign_id", "country", "id"),
         Index("ix_message_open", "campaign_id", "id", postgresql_where=sql(one_of("status", OPEN))),
         Index("ix_message_single", "platform_id", "phone", postgresql_where=sql("campaign_id IS NULL")),
+        Index(
+            "ix_message_single_open",
+            "id",
+            postgresql_where=sql(f"campaign_id IS NULL AND {one_of('status', OPEN)}"),
+        ),
         Index(
             "ix_message_tests", "tested_campaign_id", postgresql_where=sql("tested_campaign_id IS NOT NULL")
         ),
@@ -223,8 +239,8 @@ class Message(Model):
     text: Mapped[str | None]
     sender: Mapped[str | None]
     token: Mapped[str | None]
-    hold_id: Mapped[int | None] = mapped_column(ForeignKey("hold.id"), unique=True)
-    profile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    hold_id: Mapped[int | None] = mapped_column(unique=True)
+    profile_key: Mapped[str | None] = mapped_column(ForeignKey("pinned_profile.key"))
     created_at: Mapped[datetime | None]
     created_by_name: Mapped[str | None]
     tested_campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id", ondelete="SET NULL"))

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from webapp.config import Settings, SettingError
+from flask import current_app
+
+from webapp.config import SettingError, Settings
 
 KEY_FILE = "gateway.key"
+EXTENSION = "sms_credits.sending"
 
 
 @dataclass(frozen=True)
@@ -112,3 +115,11 @@ def write_once(path: Path, text: str) -> None:
         pass
     finally:
         own.unlink()
+
+
+def current() -> SendingSettings:
+    """The settings of sending of the running application, read once."""
+    if EXTENSION not in current_app.extensions:
+        current_app.extensions[EXTENSION] = read(current_app.config["SETTINGS"])
+    found: SendingSettings = current_app.extensions[EXTENSION]
+    return found

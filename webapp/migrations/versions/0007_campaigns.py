@@ -108,7 +108,11 @@ def create_campaign() -> None:
         sa.ForeignKeyConstraint(
             ["platform_id"], ["platform.id"], name=op.f("fk_campaign_platform_id_platform")
         ),
-        sa.ForeignKeyConstraint(["hold_id"], ["hold.id"], name=op.f("fk_campaign_hold_id_hold")),
+        sa.ForeignKeyConstraint(
+            ["platform_id", "hold_id"],
+            ["hold.platform_id", "hold.id"],
+            name=op.f("fk_campaign_platform_id_hold_id_hold"),
+        ),
         *checks(
             "campaign",
             status_known="status IN ('draft', 'scheduled', 'sending', 'paused', 'finished', 'cancelled')",
@@ -164,21 +168,30 @@ def create_campaign_list() -> None:
 
 def create_campaign_rate() -> None:
     op.create_table(
+        "pinned_profile",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("profile", JSONB(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_pinned_profile")),
+    )
+    op.create_table(
         "campaign_rate",
         sa.Column("campaign_id", sa.BigInteger(), nullable=False),
         sa.Column("country", sa.Text(), nullable=False),
         sa.Column("credits_per_segment", sa.BigInteger(), nullable=False),
         sa.Column("plugin", sa.Text(), nullable=False),
         sa.Column("plugin_version", sa.Text(), nullable=False),
-        sa.Column("effective_from", INSTANT),
+        sa.Column("effective_from", sa.Date(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("profile", JSONB(), nullable=False),
+        sa.Column("profile_key", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("campaign_id", "country", name=op.f("pk_campaign_rate")),
         sa.ForeignKeyConstraint(
             ["campaign_id"],
             ["campaign.id"],
             ondelete="CASCADE",
             name=op.f("fk_campaign_rate_campaign_id_campaign"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["profile_key"], ["pinned_profile.key"], name=op.f("fk_campaign_rate_profile_key_pinned_profile")
         ),
         *checks("campaign_rate", credits_per_segment="credits_per_segment > 0"),
     )
@@ -214,7 +227,7 @@ def create_message() -> None:
         sa.Column("sender", sa.Text()),
         sa.Column("token", sa.Text()),
         sa.Column("hold_id", sa.BigInteger()),
-        sa.Column("profile", JSONB()),
+        sa.Column("profile_key", sa.Text()),
         sa.Column("created_at", INSTANT),
         sa.Column("created_by_name", sa.Text()),
         sa.Column("tested_campaign_id", sa.BigInteger()),
@@ -231,7 +244,14 @@ def create_message() -> None:
             ["recipient_list.platform_id", "recipient_list.id"],
             name=op.f("fk_message_platform_id_list_id_recipient_list"),
         ),
-        sa.ForeignKeyConstraint(["hold_id"], ["hold.id"], name=op.f("fk_message_hold_id_hold")),
+        sa.ForeignKeyConstraint(
+            ["platform_id", "hold_id"],
+            ["hold.platform_id", "hold.id"],
+            name=op.f("fk_message_platform_id_hold_id_hold"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["profile_key"], ["pinned_profile.key"], name=op.f("fk_message_profile_key_pinned_profile")
+        ),
         sa.ForeignKeyConstraint(
             ["tested_campaign_id"],
             ["campaign.id"],
@@ -248,7 +268,7 @@ def create_message() -> None:
             phone_e164="phone BETWEEN 1 AND 999999999999999",
             country_iso="country ~ '^[A-Z]{2}$'",
             intent_has_a_lease="status <> 'submitting' OR lease_until IS NOT NULL",
-            single_or_of_a_campaign="num_nonnulls(text, sender, token, hold_id, profile, created_at)"
+            single_or_of_a_campaign="num_nonnulls(text, sender, token, hold_id, profile_key, created_at)"
             " = CASE WHEN campaign_id IS NULL THEN 6 ELSE 0 END",
         ),
     )
@@ -258,6 +278,7 @@ def create_message() -> None:
     for name, columns, where in (
         ("ix_message_open", ["campaign_id", "id"], "status IN ('queued', 'submitting')"),
         ("ix_message_single", ["platform_id", "phone"], "campaign_id IS NULL"),
+        ("ix_message_single_open", ["id"], "campaign_id IS NULL AND status IN ('queued', 'submitting')"),
         ("ix_message_tests", ["tested_campaign_id"], "tested_campaign_id IS NOT NULL"),
     ):
         op.create_index(name, "message", columns, postgresql_where=sa.text(where))
@@ -307,7 +328,15 @@ def checks(table: str, **conditions: str) -> list[sa.CheckConstraint]:
 
 
 def downgrade() -> None:
-    for table in ("receipt", "message_tally", "message", "campaign_rate", "campaign_list", "campaign"):
+    for table in (
+        "receipt",
+        "message_tally",
+        "message",
+        "campaign_rate",
+        "pinned_profile",
+        "campaign_list",
+        "campaign",
+    ):
         op.drop_table(table)
     for event in TALLIES:
         op.execute(f"DROP FUNCTION tally_messages_on_{event}()")

@@ -1,0 +1,132 @@
+"""How a campaign ends: sent to the last message, cancelled, or given up a week after its time.
+
+Cancelling gives the credits back at once; the rows of what was not sent are marked after that, in pieces. A
+campaign is over when no message is open and its hold is resolved to the last credit.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from webapp.campaigns.locks import lock_campaign
+from webapp.campaigns.models import OPEN, Campaign, Message
+from webapp.campaigns.wrong_state import WrongState
+from webapp.credits import engine
+from webapp.credits.errors import HoldAlreadyResolved
+from webapp.credits.terms import SYSTEM, Actor
+from webapp.db import transaction
+
+UNRESOLVED_AT_MOST = timedelta(days=7)
+CANCELLABLE = ("scheduled", "sending", "paused")
+PIECE = 5_000
+
+
+def cancel(platform_id: int, campaign_id: int, *, actor: Actor, now: datetime) -> int:
+    """Ends it; what is not with the gateway is released. Returns the credits given back.
+
+    Raises `WrongState` once it is over.
+    """
+    from webapp.campaigns.jobs import close
+
+    with transaction() as session:
+        campaign = lock_campaign(campaign_id, platform_id)
+        if campaign.status not in CANCELLABLE:
+            raise WrongState(campaign.status)
+        campaign.status, campaign.cancelled_at, campaign.cancelled_by_name = "cancelled", now, actor.name
+        given_back = release_queued(session, campaign, actor, now)
+        close.enqueue(campaign_id=campaign.id, once=f"close-{campaign.id}")
+        return given_back
+
+
+def release_queued(session: Session, campaign: Campaign, actor: Actor, now: datetime) -> int:
+    """Releases what no message in the gateway's hands needs."""
+    sums = (
+        select(Message.list_id, func.sum(Message.credits))
+        .where(Message.campaign_id == campaign.id, Message.status == "queued")
+        .group_by(Message.list_id)
+    )
+    credits = {list_id: int(total) for list_id, total in session.execute(sums)}
+    if credits and campaign.hold_id is not None:
+        key = f"campaign-cancel:{campaign.id}"
+        engine.release(campaign.hold_id, credits, reason="cancelled", actor=actor, now=now, key=key)
+    return sum(credits.values())
+
+
+def mark_unsent(campaign_id: int, *, now: datetime) -> bool:
+    """Marks a piece of what a cancelled campaign did not send; whether there is more."""
+    with transaction() as session:
+        campaign = lock_campaign(campaign_id)
+        if campaign.status != "cancelled":
+            return False
+        ids = session.scalars(
+            select(Message.id)
+            .where(Message.campaign_id == campaign_id, Message.status == "queued")
+            .order_by(Message.id)
+            .limit(PIECE)
+        ).all()
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(ids))
+            .values(status="lapsed" if campaign.cancelled_by_name is None else "cancelled")
+            .execution_options(synchronize_session=False)
+        )
+        if len(ids) < PIECE:
+            finish(campaign, now=now)
+        return len(ids) == PIECE
+
+
+def lapse(campaign_id: int, *, now: datetime) -> None:
+    """Releases all that is unresolved a week after the send time (R12), messages under way included."""
+    from webapp.campaigns.jobs import close
+
+    with transaction() as session:
+        campaign = lock_campaign(campaign_id)
+        if campaign.finished_at is not None or campaign.send_at is None:
+            return
+        if campaign.status == "draft" or campaign.send_at + UNRESOLVED_AT_MOST > now:
+            return
+        under_way = select(Message.id).where(
+            Message.campaign_id == campaign_id, Message.status == "submitting"
+        )
+        session.execute(
+            update(Message)
+            .where(Message.id.in_(under_way))
+            .values(status="lapsed", lease_until=None)
+            .execution_options(synchronize_session=False)
+        )
+        if campaign.status != "cancelled":
+            campaign.status, campaign.cancelled_at = "cancelled", now
+        release_rest(campaign, "lapsed", now)
+        close.enqueue(campaign_id=campaign.id, once=f"close-{campaign.id}")
+
+
+def finish(campaign: Campaign, *, now: datetime) -> bool:
+    """Closes a campaign, locked by the caller, when nothing of it is open; whether it is over."""
+    if campaign.finished_at is not None:
+        return True
+    if campaign.status not in ("sending", "cancelled") or is_open(campaign.id):
+        return False
+    release_rest(campaign, "not charged", now)
+    campaign.finished_at = now
+    if campaign.status == "sending":
+        campaign.status = "finished"
+    campaign.gateway_failures, campaign.gateway_trouble, campaign.retry_at = 0, None, None
+    return True
+
+
+def is_open(campaign_id: int) -> bool:
+    with transaction() as session:
+        found = select(Message.id).where(Message.campaign_id == campaign_id, Message.status.in_(OPEN))
+        return session.execute(found.limit(1)).first() is not None
+
+
+def release_rest(campaign: Campaign, reason: str, now: datetime) -> None:
+    """Nothing stays held. As a rule nothing is left by then."""
+    if campaign.hold_id is None:
+        return
+    key = f"campaign-{reason.replace(' ', '-')}:{campaign.id}"
+    try:
+        engine.release(campaign.hold_id, None, reason=reason, actor=SYSTEM, now=now, key=key)
+    except HoldAlreadyResolved:
+        pass
