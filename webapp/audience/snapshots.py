@@ -27,19 +27,19 @@ BYTES_PER_KEY = 19
 BYTES_PER_VALUE = 32  # of a value and its statistics, as a rule
 
 
-class UnknownList(LookupError):
+class UnknownListError(LookupError):
     """A list that this platform does not have, or has deleted."""
 
 
 def load_audience(platform_id: int, list_ids: Sequence[int]) -> Audience:
     """The recipients of these lists, in this order, and the numbers nobody may write to.
 
-    Raises `UnknownList` for a list of another platform, or a deleted one.
+    Raises `UnknownListError` for a list of another platform, or a deleted one.
     """
     session = db.session()
     versions = list_versions(session, platform_id, list_ids)
     if missing := [list_id for list_id in list_ids if list_id not in versions]:
-        raise UnknownList(missing)
+        raise UnknownListError(missing)
     loaded = tuple(load_list(session, list_id, versions[list_id]) for list_id in list_ids)
     return Audience(lists=loaded, do_not_contact=load_do_not_contact(session, platform_id))
 
@@ -70,14 +70,14 @@ def list_versions(session: Session, platform_id: int, list_ids: Sequence[int]) -
             RecipientList.deleted_at.is_(None),
         )
     )
-    return {list_id: version for list_id, version in found}
+    return {row.id: row.version for row in found}
 
 
 Key = tuple[str, str, int]  # database, kind, id
 
 
-def key_of(session: Session, kind: str, id: int) -> Key:
-    return (session.get_bind().engine.url.render_as_string(), kind, id)
+def key_of(session: Session, kind: str, owner_id: int) -> Key:
+    return (session.get_bind().engine.url.render_as_string(), kind, owner_id)
 
 
 @dataclass
@@ -161,12 +161,21 @@ def read_chunks(session: Session, list_id: int) -> Iterator[Piece]:
     """The chunks in the order of their ids: the recipients in the order in which they came."""
     cursor = driver_cursor(session)
     found = cursor.execute(CHUNKS, (list_id,)).fetchall()
-    columns: dict[int, dict[str, Column]] = defaultdict(dict)
-    for chunk_id, field, packed in cursor.execute(COLUMNS, (list_id,)):
-        columns[chunk_id][field] = Column.unpack(packed)
-    for chunk_id, packed in found:
-        keys = chunks.unpack(packed) if packed else None
-        yield Piece(keys, columns[chunk_id]) if keys else measured(session, chunk_id)
+    packed: dict[int, dict[str, bytes]] = defaultdict(dict)
+    for chunk_id, field, column in cursor.execute(COLUMNS, (list_id,)):
+        packed[chunk_id][field] = column
+    for chunk_id, keys in found:
+        yield unpacked(keys, packed[chunk_id]) or measured(session, chunk_id)
+
+
+def unpacked(keys: bytes | None, columns: Mapping[str, bytes]) -> Piece | None:
+    """The packed form; None when there is none, or another version of the program wrote it."""
+    if not keys or (found := chunks.unpack(keys)) is None:
+        return None
+    try:
+        return Piece(found, {field: Column.unpack(column) for field, column in columns.items()})
+    except ValueError:
+        return None
 
 
 CHUNKS = "SELECT id, CASE WHEN NOT dirty THEN keys END FROM recipient_chunk WHERE list_id = %s ORDER BY id"
@@ -215,12 +224,10 @@ def load_do_not_contact(session: Session, platform_id: int) -> NDArray[np.int64]
         known = read_do_not_contact(session, platform_id)
         if (session.scalars(asked).one_or_none() or 0) == version:
             kept.put(key, version, known, known.nbytes)
-    return known  # type: ignore[no-any-return]
+    return known
 
 
 def read_do_not_contact(session: Session, platform_id: int) -> NDArray[np.int64]:
     cursor = driver_cursor(session)
-    cursor.execute(
-        "SELECT phone FROM do_not_contact WHERE platform_id = %s ORDER BY phone", (platform_id,)
-    )
+    cursor.execute("SELECT phone FROM do_not_contact WHERE platform_id = %s ORDER BY phone", (platform_id,))
     return np.fromiter((row[0] for row in cursor), np.int64)

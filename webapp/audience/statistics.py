@@ -6,7 +6,7 @@ the same time and a confirming campaign, which shares that row, waits or is wait
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -45,15 +45,17 @@ def count_rows(session: Session, chunk_id: int) -> int:
     return session.scalars(select(func.count()).where(Recipient.chunk_id == chunk_id)).one()
 
 
+def has_recipients(session: Session, list_id: int) -> bool:
+    return session.scalar(select(exists().where(Recipient.list_id == list_id))) or False
+
+
 def store(session: Session, chunk_id: int, rows: Rows) -> None:
     """Writes the packed form of these rows, which must be all rows of the chunk, ordered by id."""
     keys = chunks.keys_of(rows)
     session.execute(
         update(RecipientChunk)
         .where(RecipientChunk.id == chunk_id)
-        .values(
-            recipients=len(keys.ids), dirty=False, keys=chunks.pack(keys), summary=chunks.summarise(keys)
-        )
+        .values(recipients=len(keys.ids), dirty=False, keys=chunks.pack(keys), summary=chunks.summarise(keys))
     )
     session.query(RecipientColumn).filter_by(chunk_id=chunk_id).delete()
     columns = [

@@ -1,0 +1,61 @@
+"""What cannot be done with lists and recipients, as sentences."""
+
+from flask_babel import gettext as _
+
+from webapp.errors import Refused
+
+
+class NameTaken(Refused):
+    slug = "name-taken"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(_("There is a list named “%(name)s” already. Choose another name.", name=name))
+
+
+class ListGone(Refused):
+    slug = "not-found"
+
+    def __init__(self) -> None:
+        super().__init__(_("This list has been deleted."))
+
+
+class NumberRefused(Refused):
+    """A number that cannot be taken; `reason` is the slug of `cells.REASONS`."""
+
+    slug = "invalid-number"
+
+    def __init__(self, reason: str, sentence: str) -> None:
+        super().__init__(sentence, reason=reason)
+
+
+class AlreadyOnList(Refused):
+    slug = "already-on-list"
+
+    def __init__(self, e164: str, recipient_id: int) -> None:
+        super().__init__(_("%(phone)s is on this list already.", phone=e164), recipient_id=recipient_id)
+
+
+class WasErased(Refused):
+    slug = "erased"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _(
+                "The person with this number was erased on request. Add the number only if they asked to "
+                "come back, and say so below."
+            )
+        )
+
+
+class FieldRefused(Refused):
+    slug = "invalid-field"
+
+
+class ImportRefused(Refused):
+    """A file that cannot be read, or an import that is past the asked step."""
+
+    slug = "import-refused"
+
+
+class TooLarge(ImportRefused):
+    slug = "too-large"

@@ -1,0 +1,140 @@
+"""Writing many recipients at once: COPY for new people, one UPDATE for known ones, chunks for both."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from itertools import repeat
+from json import dumps
+from json.encoder import encode_basestring as quoted
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from webapp.audience import statistics
+from webapp.audience.chunks import CAPACITY, Rows
+from webapp.audience.models import SUBSCRIBED
+from webapp.audience.rows import Refusal, Taken
+
+ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def add(session: Session, platform_id: int, list_id: int, new: Taken, now: datetime) -> None:
+    """Adds people who are not on the list, with their statistics. The list must be locked."""
+    for start in range(0, len(new), CAPACITY):
+        piece = new.only(range(start, min(start + CAPACITY, len(new))))
+        add_piece(session, platform_id, list_id, piece, now)
+
+
+def add_piece(session: Session, platform_id: int, list_id: int, new: Taken, now: datetime) -> None:
+    chunk_id = statistics.chunk_with_room(session, platform_id, list_id, len(new))
+    ids = reserved_ids(session, len(new))
+    objects = json_objects(new.values, len(new))
+    head, tail = f"\t{platform_id}\t{list_id}\t{chunk_id}\t", f"\t{now.isoformat()}\t{now.isoformat()}\n"
+    lines = [
+        f"{recipient_id}{head}{phone}\t{country}\t{fields}{tail}"
+        for recipient_id, phone, country, fields in zip(ids, new.phones, new.countries, objects, strict=True)
+    ]
+    copy(
+        session,
+        "COPY recipient (id, platform_id, list_id, chunk_id, phone, country, fields, created_at, updated_at)"
+        " FROM STDIN",
+        lines,
+    )
+    if statistics.count_rows(session, chunk_id) > len(new):
+        statistics.rebuild(session, chunk_id)
+        return
+    statuses = [SUBSCRIBED] * len(new)
+    statistics.store(session, chunk_id, Rows(ids, new.phones, new.countries, statuses, new.values))
+
+
+def reserved_ids(session: Session, count: int) -> list[int]:
+    """Ids nobody else gets, ascending."""
+    sequence = text("SELECT nextval(pg_get_serial_sequence('recipient', 'id')) FROM generate_series(1, :n)")
+    return list(session.scalars(sequence, {"n": count}))
+
+
+def json_objects(values: dict[str, list[str]], count: int) -> Iterable[str]:
+    """The merge values of each row as JSON, escaped for COPY; empty ones are left out."""
+    if not values:
+        return repeat("{}", count)
+    names = [f"{quoted(name)}: " for name in values]
+    columns = [encoded(name, column) for name, column in zip(names, values.values(), strict=True)]
+    if all(all(column) for column in columns):
+        return ["{" + ", ".join(pairs) + "}" for pairs in zip(*columns, strict=True)]
+    return ["{" + ", ".join(filter(None, pairs)) + "}" for pairs in zip(*columns, strict=True)]
+
+
+def encoded(name: str, column: Sequence[str]) -> list[str]:
+    """`"name": "value"` for each value, empty for an empty one; a backslash is doubled for COPY."""
+    pairs = [name + quoted(value) if value else "" for value in column]
+    if any("\\" in pair for pair in pairs):
+        return [pair.replace("\\", "\\\\") for pair in pairs]
+    return pairs
+
+
+def change(session: Session, list_id: int, known: Taken, now: datetime) -> set[int]:
+    """Gives people on the list their new values; returns the numbers of those whose values were others.
+
+    Fields that the file has not stay as they are; an empty cell empties its field. Nobody's status changes.
+    """
+    session.execute(TOLD)
+    session.execute(text("TRUNCATE told"))
+    objects = json_objects(known.values, len(known))
+    lines = [f"{phone}\t{fields}\n" for phone, fields in zip(known.phones, objects, strict=True)]
+    copy(session, "COPY told (phone, fields) FROM STDIN", lines)
+    session.execute(text("ANALYZE told"))
+    changed = session.scalars(CHANGE, {"list_id": list_id, "names": list(known.values), "now": now})
+    return set(changed)
+
+
+TOLD = text("CREATE TEMP TABLE IF NOT EXISTS told (phone bigint, fields jsonb) ON COMMIT DELETE ROWS")
+CHANGE = text(
+    """
+    UPDATE recipient SET fields = (recipient.fields - CAST(:names AS text[])) || told.fields, updated_at = :now
+    FROM told
+    WHERE recipient.list_id = :list_id AND recipient.phone = told.phone
+      AND recipient.fields IS DISTINCT FROM (recipient.fields - CAST(:names AS text[])) || told.fields
+    RETURNING recipient.phone
+    """
+)
+
+
+def on_list(session: Session, list_id: int, phones: Sequence[int]) -> set[int]:
+    """Those of these numbers that are on the list."""
+    found = text("SELECT phone FROM recipient WHERE list_id = :list_id AND phone = ANY(:phones)")
+    return set(session.scalars(found, {"list_id": list_id, "phones": list(phones)}))
+
+
+def refuse(session: Session, import_id: int, refusals: Sequence[Refusal]) -> None:
+    """Keeps refused rows with their reasons. What no database can hold is left out of their cells."""
+    lines = [
+        "\t".join(
+            (
+                str(import_id),
+                str(each.row),
+                each.reason.translate(ESCAPES),
+                r"\N" if each.phone is None else str(each.phone),
+                cells_json(each.cells).replace("\\", "\\\\"),
+            )
+        )
+        + "\n"
+        for each in refusals
+    ]
+    if lines:
+        copy(session, "COPY import_refusal (import_id, row, reason, phone, cells) FROM STDIN", lines)
+
+
+def cells_json(cells: Sequence[str]) -> str:
+    return dumps([cell.replace("\x00", "")[:1_000] for cell in cells[:500]], ensure_ascii=True)
+
+
+def copy(session: Session, statement: str, lines: Iterable[str]) -> None:
+    """COPY on the session's own connection, inside its transaction."""
+    with driver_cursor(session) as cursor, cursor.copy(statement) as into:
+        into.write("".join(lines).encode("utf-8", "replace"))
+
+
+def driver_cursor(session: Session) -> Any:
+    session.flush()
+    connection: Any = session.connection().connection.driver_connection
+    return connection.cursor()
