@@ -25,14 +25,14 @@ def wants_fragment() -> bool:
     )
 
 
-def render(page: str, fragment: str, **context: object) -> Response:
+def render(page: str, fragment: str, /, **context: object) -> Response:
     """The page, or its fragment for htmx, from the same context; caches are told that they differ."""
     if wants_fragment():
         return answer(with_messages(render_template(fragment, **context)))
     return answer(render_template(page, **context))
 
 
-def invalid(page: str, fragment: str, **context: object) -> Response:
+def invalid(page: str, fragment: str, /, **context: object) -> Response:
     """The same page or fragment with what must be mended in it: 422."""
     response = render(page, fragment, **context)
     response.status_code = 422
