@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Identifier, Model
@@ -104,14 +104,3 @@ class SignIn(Model):
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-
-
-class Throttle(Model):
-    """How often something was tried within a window; shared by every web process (webapp/web/throttle.py)."""
-
-    __tablename__ = "throttle"
-    __table_args__ = (Index(None, "expires_at"), {"prefixes": ["UNLOGGED"]})
-
-    key: Mapped[str] = mapped_column(primary_key=True)
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
-    expires_at: Mapped[datetime]

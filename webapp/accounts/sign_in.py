@@ -4,13 +4,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import cast
 
-from flask import Flask, Response
+from flask import Flask, Response, request
+from flask_limiter.util import get_remote_address
+from flask_login import current_user
 from flask_security import Security, SQLAlchemyUserDatastore
 
 from webapp.accounts import sessions
 from webapp.accounts.access import open_to_all, requires, to_sign_in
+from webapp.accounts.letters import HouseMail
 from webapp.accounts.models import ROLES, Role, User
 from webapp.db import db
+from webapp.web.throttle import limiter_for, throttled
 
 RESET_WITHIN = timedelta(hours=4)
 PUBLIC_VIEWS = ("login", "logout", "forgot_password", "reset_password", "static")
@@ -36,6 +40,7 @@ def settings(app: Flask) -> dict[str, object]:
         "SECURITY_PASSWORD_NORMALIZE_FORM": "NFKC",
         "SECURITY_EMAIL_VALIDATOR_ARGS": {"check_deliverability": False},
         "SECURITY_RESET_PASSWORD_WITHIN": RESET_WITHIN,
+        "SECURITY_FRESHNESS": timedelta(minutes=-1),  # no page asks for the password a second time
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
         "SECURITY_JOIN_USER_ROLES": False,
         "SECURITY_API_ENABLED_METHODS": ["session"],
@@ -52,11 +57,52 @@ def settings(app: Flask) -> dict[str, object]:
 
 def init_app(app: Flask) -> None:
     app.config.update(settings(app))
-    security = Security()
+    security = Security(mail_util_cls=HouseMail)
     security.init_app(app, SQLAlchemyUserDatastore(db, User, Role))
     security.unauthn_handler(lambda *_args, **_kwargs: to_sign_in())
     sessions.init_app(app)
     mark_views(app)
+    limit_attempts(app)
+
+
+def limit_attempts(app: Flask) -> None:
+    """Guessing is slow: few tries at an account from one place, more from one place, or at one account.
+
+    The last limit is wide, so that a stranger cannot easily keep a person out of their own account.
+    """
+    limiter = limiter_for(app)
+    here = {account_from_here: "10 per 15 minutes", get_remote_address: "60 per 15 minutes"}
+    letters = {account_from_here: "3 per 15 minutes", get_remote_address: "20 per 15 minutes"}
+    views = app.view_functions
+    for endpoint, limits, counts in (
+        ("security.login", here | {account: "100 per day"}, failed),
+        ("security.change_password", {person_id: "10 per 15 minutes"}, failed),
+        ("security.forgot_password", letters | {account: "10 per day"}, every),
+    ):
+        views[endpoint] = throttled(limiter, views[endpoint], limits, counts)
+
+
+def account() -> str:
+    """The account somebody tries to open, whatever the case it is written in."""
+    return request.form.get("email", "").strip().lower()[:200]
+
+
+def account_from_here() -> str:
+    return f"{get_remote_address()} {account()}"
+
+
+def person_id() -> str:
+    return str(getattr(current_user, "id", get_remote_address()))
+
+
+def failed(response: Response) -> bool:
+    """A form that worked sends on; anything else is an attempt that counts."""
+    return response.status_code not in (302, 303)
+
+
+def every(_response: Response) -> bool:
+    """A letter may go out with each."""
+    return True
 
 
 def mark_views(app: Flask) -> None:
