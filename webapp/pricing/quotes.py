@@ -97,7 +97,10 @@ class ListLine:
 
 @dataclass(frozen=True, eq=False)
 class RowQuotes:
-    """The r recipients that get a message, for pinning: arrays of r. `country_index` refers to `COUNTRIES`."""
+    """The r recipients that get a message, for pinning: arrays of r. `country_index` refers to `COUNTRIES`.
+
+    `people` are their places in the quote's crowd, which has their merge values.
+    """
 
     recipient_ids: NDArray[np.int64]
     phones: NDArray[np.int64]
@@ -105,6 +108,7 @@ class RowQuotes:
     country_index: NDArray[np.uint16]
     segments: NDArray[np.int64]
     credits: NDArray[np.int64]
+    people: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.phones)
@@ -246,8 +250,12 @@ class Cell:
 def cells_of(crowd: Crowd, counted: Counted) -> list[Cell]:
     """The people of a crowd by list, country and segments."""
     kinds, decided = counted.kinds, counted.of_kind >= 0
-    groups = [kinds.list_index[decided], kinds.country[decided], counted.of_kind[decided]]
-    singles = [crowd.list_index[counted.people], crowd.countries[counted.people], counted.segments]
+    groups: list[NDArray[Any]] = [kinds.list_index[decided], kinds.country[decided], counted.of_kind[decided]]
+    singles: list[NDArray[Any]] = [
+        crowd.list_index[counted.people],
+        crowd.countries[counted.people],
+        counted.segments,
+    ]
     columns = [np.concatenate(pair).astype(np.int64) for pair in zip(groups, singles, strict=True)]
     people = np.concatenate([kinds.people[decided], np.ones(len(counted.people), np.int64)])
     width = 1 + (int(columns[2].max()) if len(people) else 0)
@@ -365,6 +373,7 @@ def priced_rows(quote: AudienceQuote) -> RowQuotes:
         countries,
         segments[rows],
         segments[rows] * per_segment[countries],
+        rows,
     )
 
 
@@ -402,7 +411,7 @@ def remembered_digest(crowd: Crowd, key: tuple[str, ...], pieces: Any) -> bytes:
     if key not in crowd.remembered:
         digest = hashlib.blake2b(digest_size=16)
         for piece in pieces():
-            digest.update(memoryview(piece).cast("B") if isinstance(piece, np.ndarray) else piece)
+            digest.update(np.ascontiguousarray(piece).data if isinstance(piece, np.ndarray) else piece)
         crowd.remembered[key] = digest.digest()
     found: bytes = crowd.remembered[key]
     return found
