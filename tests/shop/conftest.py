@@ -1,14 +1,19 @@
 """What the tests of shop sell, and when."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
+from markupsafe import Markup
+from sqlalchemy import event
+from werkzeug.test import TestResponse
 
 from webapp.credits.terms import Actor
 from webapp.db import db
 from webapp.shop.models import Order
 from webapp.shop.packages import Terms, create_package, listed_package
 
+HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SELLER = Actor(None, "Olga")
 BUYER = Actor(None, "Ada")
@@ -32,6 +37,26 @@ def status_of(order_id: int) -> str:
     """The status as the database has it."""
     db.session.expire_all()
     return db.session.get_one(Order, order_id).status
+
+
+def text_of(answer: TestResponse) -> str:
+    """What a person reads on a page, in one line."""
+    return " ".join(Markup(answer.text).striptags().replace("\xa0", " ").split())
+
+
+def queries_of(act: Callable[[], object]) -> int:
+    """How many queries this makes; savepoints, which only tests have, are not counted."""
+    seen: list[str] = []
+
+    def note(*given: object) -> None:
+        seen.append(str(given[2]))
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        act()
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+    return sum("SAVEPOINT" not in statement for statement in seen)
 
 
 @pytest.fixture
