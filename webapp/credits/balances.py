@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
+from webapp.credits.errors import NotFound
 from webapp.credits.expiry import last_usable_day
+from webapp.credits.history import past
 from webapp.credits.operation import balances, instant_of, state_of
 from webapp.credits.state import PlatformState
 from webapp.credits.terms import (
@@ -44,6 +46,8 @@ def balance(platform_id: int, *, now: datetime, at: datetime | None = None) -> B
     Raises `NotFound`.
     """
     now = instant_of(now)
+    if at is not None and instant_of(at, "at") < now:
+        return past_balance(platform_id, at)
     with unit() as wire:
         of = {"platform_id": platform_id}
         pool, lots, limited, holds, held_lists, held_lots, lists = wire.ask_all(
@@ -56,6 +60,15 @@ def balance(platform_id: int, *, now: datetime, at: datetime | None = None) -> B
     state = state_of(pool, lots, limited)
     state.expire(max(now, state.moved_at))
     return told(state, holds, dict(held_lists), held_lots, [row[0] for row in lists])  # type: ignore[arg-type]
+
+
+def past_balance(platform_id: int, at: datetime) -> Balance:
+    with unit() as wire:
+        then = past(wire, platform_id, at)
+    if then is None:
+        raise NotFound("There is no such platform.")
+    then.state.expire(at)
+    return told(then.state, then.holds, then.held_lists, then.held_lots, then.lists)
 
 
 def told(

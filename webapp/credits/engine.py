@@ -48,6 +48,7 @@ from webapp.credits.terms import (
     Subject,
 )
 from webapp.credits.usage import ANY_LIST, Usage, UsageRow, usage
+from webapp.credits.verification import Drift, verify
 
 __all__ = [
     "ANY_LIST",
@@ -63,6 +64,7 @@ __all__ = [
     "Charge",
     "CreditsExpireBefore",
     "Demand",
+    "Drift",
     "Expired",
     "ExpiringCredits",
     "Funding",
@@ -101,4 +103,5 @@ __all__ = [
     "reschedule",
     "set_access",
     "usage",
+    "verify",
 ]
