@@ -17,11 +17,11 @@ from decimal import Decimal
 from typing import IO, Any, Literal
 
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
+from openpyxl.cell import Cell, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 
-Kind = Literal["text", "number", "decimal", "day", "instant"]
+Kind = Literal["text", "number", "decimal", "day", "instant", "any"]
 Value = str | int | float | Decimal | date | datetime | None
 
 XLSX_MIME = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -36,8 +36,9 @@ FORMATS: dict[Kind, str] = {
     "decimal": "#,##0.00",
     "day": "yyyy-mm-dd",
     "instant": "yyyy-mm-dd hh:mm:ss",
+    "any": "General",
 }
-WIDTHS: dict[Kind, int] = {"text": 24, "number": 14, "decimal": 14, "day": 12, "instant": 20}
+WIDTHS: dict[Kind, int] = {"text": 24, "number": 14, "decimal": 14, "day": 12, "instant": 20, "any": 24}
 
 # What XML 1.0 cannot hold (tab and line feed it can), and the lone halves of surrogate pairs.
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -50,7 +51,10 @@ HARMLESS_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?\Z")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its title, what its cells are, and its width in characters (0: by the kind)."""
+    """One column: its title, what its cells are, and its width in characters (0: by the kind).
+
+    The cells of kind "any" differ; each is formatted by what it holds.
+    """
 
     title: str
     kind: Kind = "text"
@@ -178,16 +182,36 @@ def _header_cell(worksheet: Any, column: Column) -> Any:
 
 def _cells(worksheet: Any, columns: Sequence[Column]) -> list[Any]:
     """One cell a column, styled once and filled again for every row: each row is written at once."""
-    cells = [WriteOnlyCell(worksheet) for _ in columns]
-    for cell, column in zip(cells, columns, strict=True):
-        cell.number_format = FORMATS[column.kind]
-    return cells
+    return [_cell(worksheet, column.kind) for column in columns]
+
+
+def _cell(worksheet: Any, kind: Kind) -> Any:
+    cell = _AnyCell(worksheet) if kind == "any" else WriteOnlyCell(worksheet)
+    cell.number_format = FORMATS[kind]
+    return cell
+
+
+class _AnyCell(Cell):
+    """A cell whose format follows what it is filled with."""
+
+    def fits(self, value: Value) -> None:
+        self.number_format = FORMATS[_kind_of(value)]
+
+
+def _kind_of(value: Value) -> Kind:
+    if isinstance(value, datetime):
+        return "instant"
+    if isinstance(value, date):
+        return "day"
+    return "text" if isinstance(value, str) else "number"
 
 
 def _fill(cell: Any, value: Value, zone: tzinfo) -> Any:
     """Sets value and type straight, past openpyxl's guess, which makes `=1+1` a formula, `#N/A` an error."""
     if value is None:
         return None
+    if isinstance(cell, _AnyCell):
+        cell.fits(value)
     if isinstance(value, datetime):
         value = _wall_clock(value, zone)
     if isinstance(value, date) and _in_excel_calendar(value):
