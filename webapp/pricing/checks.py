@@ -51,7 +51,8 @@ class Wrong(Exception):
 @cache
 def countries() -> frozenset[str]:
     """ISO 3166-1 alpha-2 codes, and XK for Kosovo, as the Unicode CLDR lists them."""
-    known = {code for code in Locale("en").territories if re.fullmatch("[A-Z]{2}", code)}
+    territories = map(str, Locale("en").territories)
+    known = {code for code in territories if re.fullmatch("[A-Z]{2}", code)}
     return frozenset(known - NOT_COUNTRIES)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class Column:
     views: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
-    def measure(cls, values: Iterable[object], tables: Tables | None = None) -> Self:
+    def measure(cls, values: Iterable[object], tables: Tables | None = None) -> "Column":
         """The column of these values; None is an empty one. `tables`: the alphabet to measure ahead."""
         tables = tables or usual_tables()
         texts = map(text_of, values)
@@ -87,7 +87,7 @@ class Column:
         )
 
     @classmethod
-    def concatenate(cls, columns: Sequence[Self]) -> Self:
+    def concatenate(cls, columns: Sequence["Column"]) -> "Column":
         """One column of several, in order."""
         if len(columns) == 1:
             return columns[0]
@@ -95,9 +95,11 @@ class Column:
         if len(digests) > 1:
             columns = [column.measured_for(usual_tables()) for column in columns]
         names = ("lengths", "wide", "astral", "flags", "byte_lengths")
-        joined = {name: joined_arrays([(c.size, getattr(c, name)) for c in columns]) for name in names}
+        joined: dict[str, Any] = {
+            name: joined_arrays([(c.size, getattr(c, name)) for c in columns]) for name in names
+        }
         size = sum(column.size for column in columns)
-        return cls(size, columns[0].digest, blob=b"".join(c.blob for c in columns), **joined)
+        return cls(size, columns[0].digest, **joined, blob=b"".join(c.blob for c in columns), views={})
 
     def __len__(self) -> int:
         return self.size
@@ -132,19 +134,21 @@ class Column:
         return b"".join([head, *(array.tobytes() for array in arrays if array is not None), self.blob])
 
     @classmethod
-    def unpack(cls, packed: bytes) -> Self:
-        """What `pack` gave, without copying. Raises `ValueError` for anything else."""
+    def unpack(cls, packed: bytes) -> "Column":
+        """What `pack` gave. Raises `ValueError` for anything else."""
         if len(packed) < HEADER.size or not packed.startswith(MAGIC):
             raise ValueError("this is not a packed column of this version")
         _magic, digest, size, length, *kinds, _spare = HEADER.unpack_from(packed)
-        position, arrays = HEADER.size, []
+        position = HEADER.size
+        arrays: list[Any] = []
         for kind in kinds:
             dtype = DTYPES[kind]
             arrays.append(None if dtype is None else np.frombuffer(packed, dtype, size, position))
             position += size * dtype.itemsize if dtype else 0
         if len(packed) != position + length:
             raise ValueError("this packed column is cut short")
-        return cls(size, digest, *arrays, blob=bytes(packed[position:]))
+        lengths, wide, astral, flags, byte_lengths = arrays
+        return cls(size, digest, lengths, wide, astral, flags, byte_lengths, bytes(packed[position:]))
 
     def gsm(self, tables: Tables) -> Measures:
         """The figures under a 7-bit alphabet; measured now if it is not the one measured ahead."""
@@ -164,8 +168,8 @@ class Column:
         found: Measures = self.views["ucs2"]
         return found
 
-    def measured_for(self, tables: Tables) -> Self:
-        return self if tables.digest == self.digest else type(self).measure(self, tables)
+    def measured_for(self, tables: Tables) -> "Column":
+        return self if tables.digest == self.digest else Column.measure(self, tables)
 
     @cached_property
     def plain(self) -> "Column":

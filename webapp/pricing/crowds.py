@@ -103,13 +103,15 @@ class Crowd:
         key = ("flags", name, plain)
         if key not in self.remembered:
             columns = self.columns(name, plain=plain)
-            self.remembered[key] = self.gathered([column and column.flags for column in columns])
+            self.remembered[key] = self.gathered(
+                [None if column is None else column.flags for column in columns]
+            )
         found: NDArray[np.uint8] | None = self.remembered[key]
         return found
 
     def columns(self, name: str, *, plain: bool = False) -> list[Column | None]:
         found = [columns.fields.get(name) for columns in self.audience.lists]
-        return [column and (column.plain if plain else column) for column in found]
+        return [column.plain if column is not None and plain else column for column in found]
 
     def gathered(self, arrays: list[Any]) -> Any:
         """The figures of all lists as one array; None if every list has only zeros."""

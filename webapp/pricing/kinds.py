@@ -71,8 +71,10 @@ class Kinds:
         if self.cells[-1] < CELLS_MAX:
             table = np.zeros(int(self.cells[-1]) + 1, figures.dtype)
             table[self.cells] = figures
-            return table[self.keys]
-        return figures[np.searchsorted(self.cells, self.keys)]
+            per_person: NDArray[Any] = table[self.keys]
+        else:
+            per_person = figures[np.searchsorted(self.cells, self.keys)]
+        return per_person
 
 
 def kinds_of(crowd: Crowd, places: tuple[Field, ...], tables: Tables | None, *, plain: bool) -> Kinds:
@@ -170,7 +172,7 @@ def sorted_into_kinds(crowd: Crowd, totals: Totals) -> Kinds:
     ranges = (highest(totals.classes), highest(totals.characters), highest(totals.wide))
     sizes = (len(crowd.audience.lists), max(1, len(present)), *(1 + top for top in ranges))
     space = math.prod(sizes)
-    keys = crowd.list_index.astype(np.int32 if space <= CELLS_MAX else np.int64)
+    keys: Any = crowd.list_index.astype(np.int32 if space <= CELLS_MAX else np.int64)
     keys *= sizes[1]
     keys += codes[crowd.countries]
     for size, figures in zip(sizes[2:], (totals.classes, totals.characters, totals.wide), strict=True):
@@ -197,7 +199,8 @@ def counted(keys: NDArray[Any], space: int) -> tuple[NDArray[np.int64], NDArray[
         table = np.bincount(keys)
         cells = np.flatnonzero(table)
         return cells, table[cells]
-    return np.unique_counts(keys)
+    found = np.unique_counts(keys)
+    return found.values, found.counts
 
 
 def begins_with_line_feed_or_is_empty(crowd: Crowd, name: str, *, plain: bool) -> NDArray[np.int64]:

@@ -92,8 +92,8 @@ def field_of(text: str, token: re.Match[str]) -> Field:
 
 def mismatch(brace: str) -> str:
     if brace == "{":
-        return _("A brace is opened and not closed: write {{ for a brace itself.")
-    return _("A brace is closed that was not opened: write }} for a brace itself.")
+        return str(_("A brace is opened and not closed: write {{ for a brace itself."))
+    return str(_("A brace is closed that was not opened: write }} for a brace itself."))
 
 
 def require_known(template: Template, known: set[str]) -> None:

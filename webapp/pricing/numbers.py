@@ -125,12 +125,12 @@ def region_of(name: str) -> Region:
     metadata = PhoneMetadata.metadata_for_region(name)
     assert metadata is not None, f"phonenumbers has no metadata of {name}"
     leading, prefix = metadata.leading_digits, metadata.national_prefix_for_parsing
-    described = (getattr(metadata, kind) for kind in KINDS)
+    described = [desc for desc in (getattr(metadata, kind) for kind in KINDS) if desc]
     return Region(
         name,
         re.compile(leading) if leading else None,
         re.compile(prefix) if prefix else None,
-        kind_of(metadata.general_desc),
+        kind_of(metadata.general_desc or PhoneNumberDesc()),
         tuple(
             kind_of(desc) for desc in described if desc and desc.national_number_pattern not in (None, "NA")
         ),
@@ -138,7 +138,7 @@ def region_of(name: str) -> Region:
 
 
 def kind_of(desc: PhoneNumberDesc) -> Kind:
-    return Kind(frozenset(desc.possible_length), re.compile(desc.national_number_pattern))
+    return Kind(frozenset(desc.possible_length), re.compile(desc.national_number_pattern or "(?!)"))
 
 
 def parsed(raw: str, default_country: str | None) -> Phone:

@@ -32,7 +32,8 @@ class Part(NamedTuple):
     capacity: int
 
 
-class Offender(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Offender:
     """A character that the 7-bit alphabet has not, and what could stand for it (None: nothing)."""
 
     index: int

@@ -5,8 +5,9 @@ it. A letter is only ever offered, one at a time: another letter is another spel
 """
 
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 SINGLE_QUOTES: Final = "\u2018\u2019\u201a\u201b\u2032\u02bc\u02b9\u2039\u203a\u0060\u00b4\u02bb\u02c8\u055a"
 DOUBLE_QUOTES: Final = "\u201c\u201d\u201e\u201f\u2033\u00ab\u00bb\u02ba\u301d\u301e"
@@ -74,7 +75,8 @@ LETTERS: Final = {
 TRANSLATION: Final = str.maketrans(TYPOGRAPHY)
 
 
-class Replacement(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Replacement:
     """One replaced character, at its index in the text before."""
 
     index: int
