@@ -7,7 +7,6 @@ Both have the migrated schema. They live on a throw-away PostgreSQL, or on the s
 
 import contextvars
 import os
-import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
@@ -88,25 +87,10 @@ def databases(server: str, settings: config.Settings) -> Iterator[Databases]:
     made = Databases(server)
     made.template = made.create()
     migrating_app = create_app(settings, made.url(made.template))
-    migrate_what_is_there(migrating_app)
+    migrating.migrate(migrating_app)
     dispose(migrating_app)
     yield made
     made.drop(made.template)
-
-
-def migrate_what_is_there(app: Flask) -> None:
-    """TODO(setup), while the features are being written: skips a migration that does not run yet."""
-    from alembic.script import ScriptDirectory
-    from flask_migrate import stamp
-    from sqlalchemy.exc import SQLAlchemyError
-
-    for step in reversed(list(ScriptDirectory(str(migrating.FOLDER)).walk_revisions())):
-        try:
-            migrating.migrate(app, step.revision)
-        except SQLAlchemyError as error:
-            print(f"SKIPPED MIGRATION {step.revision}: {str(error)[:400]}", file=sys.stderr)
-            with app.app_context():
-                stamp(directory=str(migrating.FOLDER), revision=step.revision)
 
 
 def dispose(app: Flask) -> None:

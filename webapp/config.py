@@ -239,4 +239,5 @@ def set_up_log(settings: Settings) -> None:
     line = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
     handler.setFormatter(UtcFormatter(line, datefmt="%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=settings.log_level, handlers=[handler], force=True)
-    logging.getLogger("procrastinate").setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
+    for chatty in ("procrastinate", "alembic"):
+        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))

@@ -1,16 +1,18 @@
 """Bringing a database to the schema of this version, from wherever it is."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from flask import Flask
 from flask_migrate import upgrade
 
 from webapp.db import db
 from webapp.errors import Refused
 
+log = logging.getLogger(__name__)
 FOLDER = Path(__file__).parent / "migrations"
 LOCK_KEY = 7_226_114  # any number of our own: two machines that migrate at once take turns
 
@@ -24,10 +26,16 @@ def migrate(app: Flask, revision: str = "head") -> None:
     """Applies the migrations that are missing."""
     with app.app_context():
         upgrade(directory=str(FOLDER), revision=revision)
+    log.info("The database has the schema %s", revision if revision != "head" else newest_revision())
 
 
-def newest_revision() -> str | None:
-    return ScriptDirectory(str(FOLDER)).get_current_head()
+def revisions() -> list[Script]:
+    """Every migration, the newest first."""
+    return list(ScriptDirectory(str(FOLDER)).walk_revisions())
+
+
+def newest_revision() -> str:
+    return revisions()[0].revision
 
 
 def current_revision(app: Flask) -> str | None:
@@ -39,7 +47,7 @@ def current_revision(app: Flask) -> str | None:
 def ensure_schema(app: Flask) -> None:
     """Migrates unless the database is at this version already. Raises `Refused` when it is at a newer one."""
     current = current_revision(app)
-    known = {script.revision for script in ScriptDirectory(str(FOLDER)).walk_revisions()}
+    known = {script.revision for script in revisions()}
     if current is not None and current not in known:
         raise Refused(
             f"The database is at revision {current}, which this version of SMS Credits does not know. "

@@ -14,7 +14,9 @@ from tests.processes import eventually, is_alive, with_mark
 
 SUPERVISOR = """
 import logging, sys
+from webapp import supervisor
 from webapp.supervisor import Child, supervise
+supervisor.STOP_WITHIN_S = 1.0
 logging.basicConfig()
 words = [argument.split("|") for argument in sys.argv[1:]]
 children = [Child(f"child{n}", [sys.executable, "-c", *rest]) for n, rest in enumerate(words)]

@@ -34,19 +34,20 @@ def downgrade() -> None:
 
 DROP_EVERYTHING = """
 DO $$
-DECLARE statement text;
+DECLARE statement text; statements text[];
 BEGIN
-    FOR statement IN
-        SELECT format('DROP TABLE %I CASCADE', tablename) FROM pg_tables
+    SELECT array_agg(what) INTO statements FROM (
+        SELECT format('DROP TABLE IF EXISTS %I CASCADE', tablename) AS what FROM pg_tables
         WHERE schemaname = current_schema() AND starts_with(tablename, 'procrastinate_')
         UNION ALL
-        SELECT format('DROP FUNCTION %s CASCADE', oid::regprocedure) FROM pg_proc
+        SELECT format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure) FROM pg_proc
         WHERE pronamespace = current_schema()::regnamespace AND starts_with(proname, 'procrastinate_')
         UNION ALL
-        SELECT format('DROP TYPE %I CASCADE', typname) FROM pg_type
+        SELECT format('DROP TYPE IF EXISTS %I CASCADE', typname) FROM pg_type
         WHERE typnamespace = current_schema()::regnamespace AND starts_with(typname, 'procrastinate_')
           AND (typtype = 'e' OR typrelid IN (SELECT oid FROM pg_class WHERE relkind = 'c'))
-    LOOP
+    ) AS everything;
+    FOREACH statement IN ARRAY coalesce(statements, '{}') LOOP
         EXECUTE statement;
     END LOOP;
 END
