@@ -51,6 +51,19 @@ class FieldRefused(Refused):
     slug = "invalid-field"
 
 
+class TooManyForExcel(Refused):
+    slug = "too-many-rows"
+
+    def __init__(self, rows_max: int) -> None:
+        super().__init__(
+            _(
+                "An Excel file is made for up to %(rows)s people. Choose CSV: it takes any number, and "
+                "Excel opens it as well.",
+                rows=f"{rows_max:,}",
+            )
+        )
+
+
 class ImportRefused(Refused):
     """A file that cannot be read, or an import that is past the asked step."""
 

@@ -87,7 +87,11 @@ def change(session: Session, list_id: int, known: Taken, now: datetime) -> set[i
     return set(changed)
 
 
-TOLD = text("CREATE TEMP TABLE IF NOT EXISTS told (phone bigint, fields jsonb) ON COMMIT DELETE ROWS")
+TOLD = text(
+    """
+    CREATE TEMP TABLE IF NOT EXISTS told (phone bigint, fields jsonb) ON COMMIT DELETE ROWS
+    """
+)
 CHANGE = text(
     """
     UPDATE recipient SET fields = (recipient.fields - CAST(:names AS text[])) || told.fields, updated_at = :now

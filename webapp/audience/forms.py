@@ -1,0 +1,160 @@
+"""The forms of lists, people, imports and the do-not-contact list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Optional
+
+from webapp.audience.lists import NAME_CHARACTERS
+from webapp.audience.places import country_choices
+from webapp.audience.suppression import REASON_CHARACTERS
+
+PHONE_CHARACTERS = 60
+MORE_FIELDS = 2  # new merge fields that can be typed in at once
+FIELD_PREFIX = "field-"
+
+
+def stripped(text: str | None) -> str:
+    return (text or "").strip()
+
+
+class CountryField(SelectField):
+    """A country, or none."""
+
+    def __init__(self, label: Any, *, none: Any, **given: Any) -> None:
+        self.none = none
+        super().__init__(label, choices=self.all_choices, validators=[Optional()], **given)
+
+    def all_choices(self) -> list[tuple[str, str]]:
+        return [("", str(self.none)), *country_choices()]
+
+
+class NameForm(FlaskForm):
+    """What a list is called."""
+
+    name = StringField(
+        _("Name"),
+        filters=[stripped],
+        validators=[
+            DataRequired(_("Give the list a name.")),
+            Length(max=NAME_CHARACTERS, message=_("A name has at most 200 characters.")),
+        ],
+    )
+
+
+class RecipientForm(FlaskForm):
+    """A new person; the merge values are read by `values_of`."""
+
+    phone = StringField(
+        _("Phone number"),
+        filters=[stripped],
+        validators=[
+            DataRequired(_("Give the phone number.")),
+            Length(max=PHONE_CHARACTERS, message=_("This is longer than any phone number.")),
+        ],
+        description=_("With its prefix, like +39 333 123 4567, or without one from the country beside."),
+    )
+    country = CountryField(_("Without prefix, it is from"), none=_("no country: prefix required"))
+    wanted_back = BooleanField(
+        _("This person was erased and has asked to come back"),
+    )
+
+
+def values_of(form: Mapping[str, str]) -> dict[str, str]:
+    """The merge values somebody typed: those of known fields, and of new ones with their names."""
+    values = {
+        name.removeprefix(FIELD_PREFIX): value
+        for name, value in form.items()
+        if name.startswith(FIELD_PREFIX)
+    }
+    for place in range(MORE_FIELDS):
+        name = stripped(form.get(f"more-name-{place}"))
+        value = stripped(form.get(f"more-value-{place}"))
+        if name and value:
+            values[name] = value
+    return values
+
+
+class ReasonForm(FlaskForm):
+    """Why somebody may be written to again."""
+
+    reason = StringField(
+        _("Reason"),
+        filters=[stripped],
+        validators=[
+            DataRequired(_("Say why: it is kept with your name.")),
+            Length(max=REASON_CHARACTERS, message=_("A reason has at most 300 characters.")),
+        ],
+        description=_("It is kept with your name and the time."),
+    )
+
+
+class ResubscribeForm(ReasonForm):
+    """Deliberate, therefore said twice."""
+
+    agreed = BooleanField(
+        _("This person has asked to receive messages again"),
+        validators=[InputRequired(_("Confirm that the person has asked for it."))],
+    )
+
+
+class DoNotContactForm(FlaskForm):
+    """Numbers nobody on the platform may write to."""
+
+    phones = TextAreaField(
+        _("Phone numbers"),
+        filters=[stripped],
+        validators=[
+            DataRequired(_("Give at least one phone number.")),
+            Length(max=100_000, message=_("These are too many at once: import them as a file.")),
+        ],
+        description=_("One on each line."),
+    )
+    country = CountryField(_("Without prefix, they are from"), none=_("no country: prefix required"))
+    reason = StringField(
+        _("Reason"),
+        filters=[stripped],
+        validators=[
+            DataRequired(_("Say why: it is kept with your name.")),
+            Length(max=REASON_CHARACTERS, message=_("A reason has at most 300 characters.")),
+        ],
+    )
+
+
+class UploadForm(FlaskForm):
+    """A file of people."""
+
+    file = FileField(_("CSV or Excel file"), validators=[FileRequired(_("Choose a file."))])
+
+
+class DoNotContactUploadForm(UploadForm):
+    """A file of numbers not to be written to."""
+
+    reason = DoNotContactForm.reason
+
+
+class FindForm(FlaskForm):
+    """A number to look up everywhere."""
+
+    class Meta:
+        csrf = False
+
+    phone = StringField(
+        _("Phone number"),
+        filters=[stripped],
+        validators=[Length(max=PHONE_CHARACTERS, message=_("This is longer than any phone number."))],
+    )
+    country = CountryField(_("Without prefix, it is from"), none=_("no country: prefix required"))
+
+
+class EraseForm(FlaskForm):
+    """The end of a person's data here."""
+
+    agreed = BooleanField(
+        _("Erase this person. It cannot be undone"),
+        validators=[InputRequired(_("Confirm that you want to erase this person."))],
+    )
