@@ -8,7 +8,7 @@ from flask import Response, g, make_response, render_template, request
 from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import ngettext
-from sqlalchemy import func, select
+from sqlalchemy import func, select, true
 
 from webapp import clock
 from webapp.accounts.access import current_person, current_platform, requires
@@ -74,7 +74,7 @@ def mark_of(platform_id: int, now: datetime) -> str:
         select(CreditPool.unassigned, CreditPool.assigned, CreditPool.received, CreditPool.moved_at, *held.c)
         .add_columns(due.scalar_subquery())
         .where(CreditPool.platform_id == platform_id)
-        .join(held, func.true())
+        .join(held, true())
     ).first()
     facts = (*(state or ()), rome_day(now), str(get_locale()), current_person().role)
     return hashlib.blake2b(repr(facts).encode(), digest_size=9).hexdigest()
