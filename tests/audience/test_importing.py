@@ -28,7 +28,7 @@ def test_a_file_becomes_recipients_with_country_and_fields(database: Session, pl
                 ["Phone", "First name", "City"],
                 ["+393331234567", "Ada", "Roma"],
                 ["333 7654321", "Zoë", ""],
-                ["+491512345678", 'O"Neil \\ {x}', "Köln"],
+                ["+4915123456789", 'O"Neil \\ {x}', "Köln"],
                 ["call me", "Nobody", ""],
                 ["", "Nobody", "Bari"],
             ]
@@ -39,12 +39,12 @@ def test_a_file_becomes_recipients_with_country_and_fields(database: Session, pl
     assert people(database, customers.id) == {
         393331234567: {"first_name": "Ada", "city": "Roma"},
         393337654321: {"first_name": "Zoë"},
-        491512345678: {"first_name": 'O"Neil \\ {x}', "city": "Köln"},
+        4915123456789: {"first_name": 'O"Neil \\ {x}', "city": "Köln"},
     }
     refused = database.scalars(select(ImportRefusal).order_by(ImportRefusal.row)).all()
     assert [(each.row, each.cells[1]) for each in refused] == [(5, "Nobody"), (6, "Nobody")]
     loaded = snapshots.load_audience(platform.id, [customers.id]).lists[0]
-    assert loaded.phones.tolist() == [393331234567, 393337654321, 491512345678]
+    assert loaded.phones.tolist() == [393331234567, 393337654321, 4915123456789]
     assert list(loaded.fields["first_name"]) == ["Ada", "Zoë", 'O"Neil \\ {x}']
     assert list(loaded.fields["city"]) == ["Roma", "", "Köln"]
     assert not loaded.flags.any()

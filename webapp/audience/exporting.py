@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
@@ -46,7 +47,7 @@ def people_rows(list_id: int, wanted: Filter, fields: Sequence[str]) -> Iterator
         )
 
 
-def streamed(statement: Select[tuple[object]]) -> Iterator[object]:
+def streamed(statement: Select[Any]) -> Iterator[Any]:
     """The rows without holding all of them."""
     rows = db.session.execute(statement.execution_options(yield_per=ROWS_AT_ONCE)).scalars()
     for row in rows:
@@ -77,7 +78,7 @@ def refusals_sheet(task: Import, headers: Sequence[str], zone: ZoneInfo) -> Shee
     return Sheet(_("Refused rows"), columns, refusal_rows(task.id, width), zone)
 
 
-def widest(import_id: int) -> Select[tuple[int]]:
+def widest(import_id: int) -> Select[Any]:
     return select(func.max(func.jsonb_array_length(ImportRefusal.cells))).where(
         ImportRefusal.import_id == import_id
     )

@@ -28,7 +28,9 @@ class People:
     def of(cls, summary: Summary) -> "People":
         counts = [sum(column) for column in zip(*summary.values(), strict=True)] or [0, 0, 0]
         by_country = sorted(((country, each[0]) for country, each in summary.items()), key=most_first)
-        return cls(*counts, countries=tuple(pair for pair in by_country if pair[1]))
+        subscribed, unsubscribed, invalid = counts
+        here = tuple(pair for pair in by_country if pair[1])
+        return cls(subscribed, unsubscribed, invalid, here)
 
 
 def most_first(pair: tuple[str, int]) -> tuple[int, str]:

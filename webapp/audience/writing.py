@@ -94,7 +94,8 @@ TOLD = text(
 )
 CHANGE = text(
     """
-    UPDATE recipient SET fields = (recipient.fields - CAST(:names AS text[])) || told.fields, updated_at = :now
+    UPDATE recipient
+    SET fields = (recipient.fields - CAST(:names AS text[])) || told.fields, updated_at = :now
     FROM told
     WHERE recipient.list_id = :list_id AND recipient.phone = told.phone
       AND recipient.fields IS DISTINCT FROM (recipient.fields - CAST(:names AS text[])) || told.fields

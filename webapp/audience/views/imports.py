@@ -1,4 +1,4 @@
-"""A file on its way into a list: choose it, say what its columns are, look, confirm, watch, and its report."""
+"""A file on its way into a list: chosen, its columns told, looked at, confirmed, watched; and its report."""
 
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -71,7 +71,7 @@ def choose_do_not_contact() -> Response:
 @requires("admin", "marketer")
 def upload_do_not_contact() -> Response:
     form = DoNotContactUploadForm()
-    return take_upload(form, None, form.reason.data)
+    return take_upload(form, None, str(form["reason"].data))
 
 
 def take_upload(form: UploadForm, into: RecipientList | None, reason: str | None) -> Response:
