@@ -98,7 +98,9 @@ def confirmed(platform_id: int, count: int = 5, rate: int = 2, status: str = "se
         if status in ("sending", "paused"):
             campaign.started_at = NOW
         (key,) = pin_profiles([offline_book().profile("IT")]).values()
-        session.add(CampaignList(campaign_id=campaign.id, list_id=made.id, platform_id=platform_id, position=1))
+        session.add(
+            CampaignList(campaign_id=campaign.id, list_id=made.id, platform_id=platform_id, position=1)
+        )
         session.add(
             CampaignRate(
                 campaign_id=campaign.id,
@@ -141,7 +143,9 @@ def accept_all(messages: Sequence[Outgoing]) -> dict[str, Outcome]:
 class FakeGateway:
     """Answers each hand-off with the next of `answers` (a function, or an error to raise); then accepts all."""
 
-    answers: list[Callable[[Sequence[Outgoing]], Mapping[str, Outcome]] | Exception] = field(default_factory=list)
+    answers: list[Callable[[Sequence[Outgoing]], Mapping[str, Outcome]] | Exception] = field(
+        default_factory=list
+    )
     deduplicates: bool = True
     can_be_asked: bool = True
     name: str = "fake"

@@ -226,9 +226,7 @@ def test_an_answer_that_leaves_some_out_is_no_answer_for_those(campaign, sending
 
 
 def test_an_answer_about_somebody_else_is_ignored(campaign, sending):
-    gateway = FakeGateway(
-        answers=[lambda messages: accept_all(messages) | {"stranger-1": Accepted("x")}]
-    )
+    gateway = FakeGateway(answers=[lambda messages: accept_all(messages) | {"stranger-1": Accepted("x")}])
     run(campaign, gateway, sending())
     assert charged(campaign) == 5
 

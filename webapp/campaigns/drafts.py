@@ -46,6 +46,7 @@ class Draft:
     text: str = ""
     send_local: str = ""
     list_ids: tuple[int, ...] = ()
+    transliterate: bool = False
 
     def tidied(self) -> "Draft":
         """What can be kept of it: no characters that no database keeps, nothing beyond the limits."""
@@ -55,6 +56,7 @@ class Draft:
             text=keepable(self.text).replace("\r\n", "\n").replace("\r", "\n")[:MOST_TEXT_CHARACTERS],
             send_local=keepable(self.send_local).strip()[:40],
             list_ids=tuple(dict.fromkeys(self.list_ids))[:MOST_LISTS],
+            transliterate=self.transliterate,
         )
 
 
@@ -64,7 +66,14 @@ def keepable(text: str) -> str:
 
 def draft_of(campaign: Campaign) -> Draft:
     """The content of a campaign, as a draft."""
-    return Draft(campaign.name, campaign.sender, campaign.text, campaign.send_local, campaign.list_ids)
+    return Draft(
+        name=campaign.name,
+        sender=campaign.sender,
+        text=campaign.text,
+        send_local=campaign.send_local,
+        list_ids=campaign.list_ids,
+        transliterate=campaign.transliterate,
+    )
 
 
 def create_draft(platform_id: int, draft: Draft, *, actor: Actor, now: datetime) -> Campaign:
@@ -77,6 +86,7 @@ def create_draft(platform_id: int, draft: Draft, *, actor: Actor, now: datetime)
             sender=content.sender,
             text=content.text,
             send_local=content.send_local,
+            transliterate=content.transliterate,
             token=new_token(),
             saved_at=now,
             created_at=now,
@@ -125,7 +135,7 @@ def write(session: Session, campaign: Campaign, draft: Draft, tab: str, now: dat
     if draft_of(campaign) == draft:
         return
     campaign.name, campaign.sender, campaign.text = draft.name, draft.sender, draft.text
-    campaign.send_local = draft.send_local
+    campaign.send_local, campaign.transliterate = draft.send_local, draft.transliterate
     choose(session, campaign, known)
     campaign.version += 1
     campaign.saved_in_tab, campaign.saved_at = tab, now

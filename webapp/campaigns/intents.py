@@ -128,9 +128,7 @@ def reasons_against(session: Session, platform_id: int, messages: Sequence[Messa
     }
 
 
-def release_messages(
-    hold_id: int | None, messages: Sequence[Message], *, reason: str, now: datetime
-) -> None:
+def release_messages(hold_id: int | None, messages: Sequence[Message], *, reason: str, now: datetime) -> None:
     """Gives back what these would have cost, each to its list's funding.
 
     A message is released at most once, so the lowest id names the release for ever.
@@ -152,7 +150,7 @@ def batch_of(campaign: Campaign, messages: Sequence[Message]) -> Batch:
         reference = reference_of(campaign.token, message.id)
         outgoing = None
         if message.phone is not None:
-            text = rendered(campaign.text, message.merge, profiles[message.country])
+            text = rendered(campaign, message.merge, profiles[message.country])
             outgoing = outgoing_of(reference, message.phone, campaign.sender, text)
         intents.append(Intent(message.id, reference, outgoing))
     assert campaign.hold_id is not None, f"campaign {campaign.id} sends without a hold"

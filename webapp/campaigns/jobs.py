@@ -2,7 +2,6 @@
 
 import time
 
-
 from webapp import clock
 from webapp.campaigns import dispatching, endings, settings, singles, starting
 from webapp.campaigns.gateways import gateway
@@ -59,5 +58,3 @@ def send_single(message_id: int) -> None:
 def tend() -> None:
     """Sees to it that nothing that is due lies about."""
     starting.tend(now=clock.now())
-
-

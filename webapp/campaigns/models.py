@@ -16,6 +16,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     UniqueConstraint,
+    false,
     func,
 )
 from sqlalchemy import text as sql
@@ -90,6 +91,7 @@ class Campaign(Model):
     sender: Mapped[str] = mapped_column(default="", server_default="")
     text: Mapped[str] = mapped_column(default="", server_default="")
     send_local: Mapped[str] = mapped_column(default="", server_default="")
+    transliterate: Mapped[bool] = mapped_column(default=False, server_default=false())
     status: Mapped[str] = mapped_column(default="draft", server_default="draft")
     token: Mapped[str]
     version: Mapped[int] = mapped_column(default=1, server_default="1")
@@ -173,13 +175,14 @@ class Message(Model):
     """One SMS to one person. What it costs is pinned here; it is charged once, when it is handed over.
 
     A message of a campaign is rendered from the campaign's text and its own `merge` values; a single one (a
-    test, or one sent through the API) carries text, sender, token and hold itself. `lease_until` is when
+    test, or one sent through the API) carries text, sender, token, idempotency key and hold itself. `lease_until` is when
     somebody else may take up an intent whose answer nobody has recorded.
     """
 
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("campaign_id", "phone"),
+        UniqueConstraint("platform_id", "key"),
         ForeignKeyConstraint(["platform_id", "campaign_id"], ["campaign.platform_id", "campaign.id"]),
         ForeignKeyConstraint(["platform_id", "list_id"], ["recipient_list.platform_id", "recipient_list.id"]),
         ForeignKeyConstraint(["platform_id", "hold_id"], ["hold.platform_id", "hold.id"]),
@@ -192,8 +195,8 @@ class Message(Model):
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_iso"),
         CheckConstraint("status <> 'submitting' OR lease_until IS NOT NULL", name="intent_has_a_lease"),
         CheckConstraint(
-            "num_nonnulls(text, sender, token, hold_id, profile_key, created_at)"
-            " = CASE WHEN campaign_id IS NULL THEN 6 ELSE 0 END",
+            "num_nonnulls(text, sender, token, hold_id, profile_key, created_at, key)"
+            " = CASE WHEN campaign_id IS NULL THEN 7 ELSE 0 END",
             name="single_or_of_a_campaign",
         ),
         Index("ix_message_of_campaign", "campaign_id", "id"),
@@ -239,6 +242,7 @@ class Message(Model):
     text: Mapped[str | None]
     sender: Mapped[str | None]
     token: Mapped[str | None]
+    key: Mapped[str | None]
     hold_id: Mapped[int | None] = mapped_column(unique=True)
     profile_key: Mapped[str | None] = mapped_column(ForeignKey("pinned_profile.key"))
     created_at: Mapped[datetime | None]

@@ -23,7 +23,9 @@ def record(batch: Batch, settled: Mapping[str, Settled], *, now: datetime) -> in
     `submitting` are touched, under the lock of their campaign.
     """
     ends = {
-        intent.message_id: settled[intent.reference] for intent in batch.intents if intent.reference in settled
+        intent.message_id: settled[intent.reference]
+        for intent in batch.intents
+        if intent.reference in settled
     }
     with transaction() as session:
         if batch.campaign_id is not None:
@@ -45,12 +47,16 @@ def record(batch: Batch, settled: Mapping[str, Settled], *, now: datetime) -> in
 
 def write(session: Session, ends: Mapping[int, Settled], now: datetime) -> None:
     """One statement for the whole batch, so that the tally moves once."""
-    given = func.unnest(
-        cast(list(ends), ARRAY(BigInteger)),
-        cast([end.status for end in ends.values()], ARRAY(Text)),
-        cast([end.reason for end in ends.values()], ARRAY(Text)),
-        cast([end.gateway_reference for end in ends.values()], ARRAY(Text)),
-    ).table_valued("id", "status", "reason", "gateway_reference", name="settled").render_derived()
+    given = (
+        func.unnest(
+            cast(list(ends), ARRAY(BigInteger)),
+            cast([end.status for end in ends.values()], ARRAY(Text)),
+            cast([end.reason for end in ends.values()], ARRAY(Text)),
+            cast([end.gateway_reference for end in ends.values()], ARRAY(Text)),
+        )
+        .table_valued("id", "status", "reason", "gateway_reference", name="settled")
+        .render_derived()
+    )
     session.execute(
         update(Message)
         .where(Message.id == given.c.id)

@@ -28,9 +28,9 @@ def profiles_of(campaign_id: int) -> dict[str, Profile]:
     return {country: pinned_profile(key) for country, key in db.session.execute(found)}
 
 
-def rendered(text: str, merge: Mapping[str, str], profile: Profile) -> Segmentation:
+def rendered(campaign: Campaign, merge: Mapping[str, str], profile: Profile) -> Segmentation:
     """The message as it is sent, what its country requires included."""
-    return segment(template_of(text).render(merge), profile)
+    return segment(template_of(campaign.text).render(merge), profile, transliterate=campaign.transliterate)
 
 
 def text_of(message: Message, campaign: Campaign | None) -> Segmentation | None:
@@ -44,4 +44,4 @@ def text_of(message: Message, campaign: Campaign | None) -> Segmentation | None:
             CampaignRate.campaign_id == campaign.id, CampaignRate.country == message.country
         )
     ).one()
-    return rendered(campaign.text, message.merge, pinned_profile(key))
+    return rendered(campaign, message.merge, pinned_profile(key))

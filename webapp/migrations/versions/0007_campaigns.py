@@ -81,6 +81,7 @@ def create_campaign() -> None:
         sa.Column("sender", sa.Text(), server_default="", nullable=False),
         sa.Column("text", sa.Text(), server_default="", nullable=False),
         sa.Column("send_local", sa.Text(), server_default="", nullable=False),
+        sa.Column("transliterate", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("status", sa.Text(), server_default="draft", nullable=False),
         sa.Column("token", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), server_default="1", nullable=False),
@@ -226,6 +227,7 @@ def create_message() -> None:
         sa.Column("text", sa.Text()),
         sa.Column("sender", sa.Text()),
         sa.Column("token", sa.Text()),
+        sa.Column("key", sa.Text()),
         sa.Column("hold_id", sa.BigInteger()),
         sa.Column("profile_key", sa.Text()),
         sa.Column("created_at", INSTANT),
@@ -233,6 +235,7 @@ def create_message() -> None:
         sa.Column("tested_campaign_id", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
         sa.UniqueConstraint("campaign_id", "phone", name=op.f("uq_message_campaign_id_phone")),
+        sa.UniqueConstraint("platform_id", "key", name=op.f("uq_message_platform_id_key")),
         sa.UniqueConstraint("hold_id", name=op.f("uq_message_hold_id")),
         sa.ForeignKeyConstraint(
             ["platform_id", "campaign_id"],
@@ -268,8 +271,8 @@ def create_message() -> None:
             phone_e164="phone BETWEEN 1 AND 999999999999999",
             country_iso="country ~ '^[A-Z]{2}$'",
             intent_has_a_lease="status <> 'submitting' OR lease_until IS NOT NULL",
-            single_or_of_a_campaign="num_nonnulls(text, sender, token, hold_id, profile_key, created_at)"
-            " = CASE WHEN campaign_id IS NULL THEN 6 ELSE 0 END",
+            single_or_of_a_campaign="num_nonnulls(text, sender, token, hold_id, profile_key, created_at, key)"
+            " = CASE WHEN campaign_id IS NULL THEN 7 ELSE 0 END",
         ),
     )
     op.create_index("ix_message_of_campaign", "message", ["campaign_id", "id"])
