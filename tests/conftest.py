@@ -103,6 +103,8 @@ def make_app(settings: config.Settings, url: str) -> Flask:
     app = create_app(settings, url)
     app.config.update(TESTING=True, WTF_CSRF_ENABLED=False, SERVER_NAME="localhost")
     app.test_client_class = Client
+    cheap = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
+    app.extensions["security"].pwd_context.update(**cheap)
     app.extensions["mailman"].backend = "locmem"
     return app
 

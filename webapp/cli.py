@@ -56,7 +56,7 @@ def declared(module: ModuleType) -> list[click.Command]:
     return [command for command in found if id(command) not in parts]
 
 
-for command in (running.run, running.web, running.worker):
+for command in (running.run, running.web, running.worker, running.demo):
     group.add_command(command)
 for feature in FEATURES:
     add_commands(group, feature)

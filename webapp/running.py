@@ -58,17 +58,12 @@ def run(demo: bool) -> None:
     settings = config.read()
     config.set_up_log(settings)
     check_port(settings.address, settings.port, "SMS_CREDITS_PORT")
+    from webapp import demo as example
+
     with application(settings):
-        greeting = prepare_example() if demo else ""
+        greeting = example.fill_if_empty() if demo else ""
         status = supervise(children(settings), lambda: announce(settings, greeting))
     sys.exit(status)
-
-
-def prepare_example() -> str:
-    """Fills an empty installation; the answer says how to sign in to it, once."""
-    from webapp import demo
-
-    return demo.fill_if_empty() or ""
 
 
 def children(settings: config.Settings) -> list[Child]:
@@ -109,6 +104,15 @@ def answers(settings: config.Settings) -> bool:
             return answer.status == 200
     except (urllib.error.URLError, OSError):
         return False
+
+
+@click.command()
+def demo() -> None:
+    """Fill an empty installation with an example platform, and say how to sign in to it."""
+    from webapp import demo as example
+
+    with application():
+        click.echo(example.fill(), nl=False)
 
 
 @click.command()
