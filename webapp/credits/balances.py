@@ -18,7 +18,7 @@ from webapp.credits.terms import (
     NextExpiry,
     Subject,
 )
-from webapp.credits.wire import Row, unit
+from webapp.credits.wire import Row, reading
 
 OPEN_HOLDS = """
 SELECT id, label, subject_kind, subject_id, credits - captured - released, send_at FROM hold
@@ -48,7 +48,7 @@ def balance(platform_id: int, *, now: datetime, at: datetime | None = None) -> B
     now = instant_of(now)
     if at is not None and instant_of(at, "at") < now:
         return past_balance(platform_id, at)
-    with unit() as wire:
+    with reading() as wire:
         of = {"platform_id": platform_id}
         pool, lots, limited, holds, held_lists, held_lots, lists = wire.ask_all(
             *balances(platform_id, None),
@@ -63,7 +63,7 @@ def balance(platform_id: int, *, now: datetime, at: datetime | None = None) -> B
 
 
 def past_balance(platform_id: int, at: datetime) -> Balance:
-    with unit() as wire:
+    with reading() as wire:
         then = past(wire, platform_id, at)
     if then is None:
         raise NotFound("There is no such platform.")
@@ -124,7 +124,7 @@ def next_expiry(state: PlatformState) -> NextExpiry | None:
 def funding(platform_id: int, list_ids: Iterable[int], *, now: datetime, send_at: datetime) -> Funding:
     """What these lists may spend at the send time, for a quote. Raises `NotFound`."""
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
-    with unit() as wire:
+    with reading() as wire:
         state = state_of(*wire.ask_all(*balances(platform_id, None)))
     at = max(now, state.moved_at)
     state.expire(at)

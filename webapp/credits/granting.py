@@ -28,7 +28,7 @@ from webapp.credits.terms import (
     Renewal,
     Subject,
 )
-from webapp.credits.wire import Wire, unit
+from webapp.credits.wire import Wire, reading, unit
 
 NEXT_LOT = "SELECT nextval('lot_id_seq')"
 INSERT_LOT = """
@@ -127,7 +127,7 @@ def purchase(
 def preview_purchase(platform_id: int, *, validity_months: int, now: datetime) -> PurchasePreview:
     """What a purchase paid now would do to the expiry days; changes nothing. Raises `NotFound`."""
     until = validity_of(instant_of(now), validity_months)
-    with unit() as wire:
+    with reading() as wire:
         state = state_of(*wire.ask_all(*balances(platform_id, ())))
         at = max(now, state.moved_at)
         lots = [(lot, credits) for lot, credits in renewable(wire, platform_id) if lot.valid_at(at)]
@@ -167,7 +167,7 @@ def lot_left(opened: Opened, lot_id: int) -> int:
     if lot := opened.state.lots.get(lot_id):
         return lot.credits_left
     if not opened.wire.ask(
-        "SELECT FROM lot WHERE id = %(id)s AND platform_id = %(platform_id)s",
+        "SELECT 1 FROM lot WHERE id = %(id)s AND platform_id = %(platform_id)s",
         id=lot_id,
         platform_id=opened.state.platform_id,
     ):

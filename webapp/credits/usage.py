@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Literal
 
 from webapp.credits.terms import Subject
-from webapp.credits.wire import unit
+from webapp.credits.wire import reading
 
 Group = Literal["day", "list", "campaign", "country"]
 
@@ -73,7 +73,7 @@ def usage(
     given = {name: value for name, value in filters.items() if value is not None}
     text = "".join(f" AND {name} = %({name})s" for name in given)
     sql = USED.format(columns=COLUMNS[group], order=ORDERS[group], filters=text)
-    with unit() as wire:
+    with reading() as wire:
         rows = wire.ask(sql, platform_id=platform_id, from_on=from_on, to_on=to_on, **given)
     told = tuple(row_of(row, group) for row in rows)
     return Usage(told, total_of(told))

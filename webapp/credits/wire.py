@@ -14,7 +14,7 @@ from psycopg.types.numeric import Int8BinaryDumper
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from webapp.db import transaction
+from webapp.db import db, transaction
 
 Row = tuple[Any, ...]
 Statement = tuple[str, Mapping[str, object]]
@@ -71,3 +71,15 @@ def unit() -> Iterator[Wire]:
             return
         with session.begin_nested():
             yield Wire(session)
+
+
+@contextmanager
+def reading() -> Iterator[Wire]:
+    """Questions only: joins the transaction there is and ends none.
+
+    A commit would make the session forget what it has loaded, and a page that asks for the balance
+    while it is drawn would load every row it shows again, one by one.
+    """
+    session = db.session()
+    session.flush()
+    yield Wire(session)
