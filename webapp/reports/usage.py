@@ -11,7 +11,7 @@ from datetime import date
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, case, func, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, case, func, null, select, tuple_
 
 from webapp.audience.models import RecipientList
 from webapp.campaigns.models import Campaign
@@ -140,14 +140,17 @@ def grouped(scope: Scope, *, details: bool = False) -> Select[Any]:
     With `details` a row follows for each day, list, campaign and country, where none is.
     """
     rows = select(UsageDay, campaign_key().label("campaign_key")).where(*scope.conditions()).subquery()
-    columns = [rows.c[name] for name in ("on_day", "list_key", "campaign_key", "country")]
+    every = [rows.c[name] for name in ("on_day", "list_key", "campaign_key", "country")]
     keyed = {"lists": [rows.c.list_key], "campaigns": [rows.c.campaign_key], "messages": []}[scope.level]
-    sets = [tuple_(column) for column in (rows.c.on_day, rows.c.country, *keyed)]
+    turns = [rows.c.on_day, rows.c.country, *keyed]
+    used = every if details else turns
+    sets = [tuple_(), *(tuple_(column) for column in turns), *([tuple_(*every)] if details else [])]
+    shown = [column if column in used else null().label(column.name) for column in every]
     sums = [func.sum(rows.c[name]).label(name) for name in ("messages", "segments", "credits")]
     return (
-        select(*columns, *sums, func.count().label("rows"))
-        .group_by(func.grouping_sets(tuple_(), *sets, *([tuple_(*columns)] if details else [])))
-        .order_by(func.grouping(*columns).desc(), *columns)
+        select(*shown, *sums, func.count().label("rows"))
+        .group_by(func.grouping_sets(*sets))
+        .order_by(func.grouping(*used).desc(), *used)
     )
 
 
