@@ -6,8 +6,8 @@ The only module that knows how htmx asks and what it understands; the views say 
 from urllib.parse import urlsplit
 
 from flask import Response, flash, get_flashed_messages, make_response, render_template, request
+from flask_login import current_user
 from jinja2 import TemplateNotFound
-from markupsafe import Markup
 from werkzeug.utils import redirect
 
 VARY = ("HX-Request", "HX-Request-Type", "HX-Target")
@@ -68,9 +68,11 @@ def with_messages(fragment: str) -> str:
 
 
 def with_widget(html: str) -> str:
-    """The fragment, with the credit widget of the side bar beside it, out of band."""
+    """The fragment, with the credit widget of the side bar beside it, out of band; an operator has none."""
+    if not getattr(current_user, "platform", None):
+        return html
     try:
         widget = render_template(WIDGET, out_of_band=True)
     except TemplateNotFound:
         return html
-    return html + Markup(widget)
+    return html + widget
