@@ -56,8 +56,9 @@ def count(
     pairs: tuple[tuple[str, str], ...] = (("default", "default"),),
 ) -> Counted:
     """Count a text: the first pair if it fits, else UCS-2; a later pair only if it takes fewer segments."""
-    found = [counted for pair in pairs if (counted := count_gsm(text, pair, rule, bits))]
-    first = count_gsm(text, pairs[0], rule, bits) if pairs else None
+    all_pairs = [count_gsm(text, pair, rule, bits) for pair in pairs]
+    found = [counted for counted in all_pairs if counted]
+    first = all_pairs[0] if pairs else None
     best = first or count_ucs2(text, rule, bits)
     for counted in found:
         fewer = counted.segments < best.segments
@@ -68,13 +69,16 @@ def count(
 
 
 def count_gsm(text: str, pair: tuple[str, str], rule: str, bits: int) -> Counted | None:
-    costs = [cost_in(character, *pair) for character in text]
-    if None in costs:
-        return None
+    costs = []
+    for character in text:
+        cost = cost_in(character, *pair)
+        if cost is None:
+            return None
+        costs.append(cost)
     tables = sum(language != "default" for language in pair)
     single = septets(1 + 3 * tables if tables else 0)
     part = septets(1 + (5 if bits == 8 else 6) + 3 * tables)
-    return cut("GSM-7", text, [cost or 0 for cost in costs], single, part, rule)
+    return cut("GSM-7", text, costs, single, part, rule)
 
 
 def count_ucs2(text: str, rule: str, bits: int) -> Counted:
@@ -88,27 +92,24 @@ def cut(encoding: str, text: str, costs: list[int], single: int, part: int, rule
         return Counted(encoding, units, (units,) if units else (), (text,) if units else ())
     if rule == "unit":
         return cut_by_unit(encoding, text, costs, part)
-    atoms = clusters(text, costs, part) if rule == "grapheme" else [[index] for index in range(len(text))]
-    parts: list[list[int]] = [[]]
-    for atom in atoms:
+    used: list[int] = [0]
+    texts: list[str] = [""]
+    for atom in clusters(text) if rule == "grapheme" else [[index] for index in range(len(text))]:
         size = sum(costs[index] for index in atom)
-        used = sum(costs[index] for index in parts[-1])
-        if size <= part and used + size > part:
-            parts.append([])
-        elif size > part and used:
-            parts.append([])
+        if used[-1] and used[-1] + size > part:
+            used.append(0)
+            texts.append("")
         for index in atom:
-            if sum(costs[other] for other in parts[-1]) + costs[index] > part:
-                parts.append([])
-            parts[-1].append(index)
-    used_units = tuple(sum(costs[index] for index in one) for one in parts)
-    return Counted(encoding, units, used_units, tuple("".join(text[index] for index in one) for one in parts))
+            if used[-1] + costs[index] > part:
+                used.append(0)
+                texts.append("")
+            used[-1] += costs[index]
+            texts[-1] += text[index]
+    return Counted(encoding, units, tuple(used), tuple(texts))
 
 
-def clusters(text: str, costs: list[int], part: int) -> list[list[int]]:
-    found = [list(range(match.start(), match.end())) for match in regex.finditer(r"\X", text)]
-    assert sum(map(len, found)) == len(costs)
-    return found
+def clusters(text: str) -> list[list[int]]:
+    return [list(range(match.start(), match.end())) for match in regex.finditer(r"\X", text)]
 
 
 def cut_by_unit(encoding: str, text: str, costs: list[int], part: int) -> Counted:

@@ -10,7 +10,14 @@ from typing import TypeVar
 import pluggy
 
 from webapp.pricing import checks, hookspecs
-from webapp.pricing.api import API_VERSION, ENTRY_POINT_GROUP, PROJECT, RateCard, SegmentProfile
+from webapp.pricing.api import (
+    API_VERSION,
+    ENTRY_POINT_GROUP,
+    PROJECT,
+    Alphabet,
+    RateCard,
+    SegmentProfile,
+)
 from webapp.pricing.checks import PluginRefused, Wrong
 
 SHIPPED = "sms-credits"
@@ -52,6 +59,14 @@ def find(name: str) -> Plugin:
         alone = len(entry_points(group=ENTRY_POINT_GROUP, name=name)) == 1
         return read(point) if alone else ambiguous(point)
     raise PluginRefused(f"No plugin named {name} is installed.", plugin=name)
+
+
+def installed_alphabets() -> tuple[Alphabet, ...]:
+    """Every alphabet that the sound installed plugins bring, each once."""
+    sound = (plugin for plugin in installed() if not plugin.problem)
+    return tuple(
+        dict.fromkeys(a for plugin in sound for profile in plugin.profiles for a in profile.alphabets)
+    )
 
 
 def distribution_of(point: EntryPoint) -> str:
