@@ -7,7 +7,6 @@ command the application in its context, on a database that runs and is migrated.
 
 import importlib
 import importlib.util
-import sys
 from types import ModuleType
 from typing import Any
 
@@ -52,7 +51,9 @@ def add_commands(into: click.Group, feature: str) -> None:
 def declared(module: ModuleType) -> list[click.Command]:
     """The commands and groups of a module that are not part of another group of it."""
     found = [value for value in vars(module).values() if isinstance(value, click.Command)]
-    parts = {id(part) for value in found if isinstance(value, click.Group) for part in value.commands.values()}
+    parts = {
+        id(part) for value in found if isinstance(value, click.Group) for part in value.commands.values()
+    }
     return [command for command in found if id(command) not in parts]
 
 
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

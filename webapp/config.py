@@ -188,7 +188,9 @@ def mail(environ: Mapping[str, str]) -> Mail | None:
     port = number(environ, "SMS_CREDITS_SMTP_PORT", ENCRYPTIONS[encryption], 1, 65535)
     user, password = text(environ, "SMS_CREDITS_SMTP_USER"), environ.get("SMS_CREDITS_SMTP_PASSWORD") or None
     if (user is None) != (password is None):
-        raise SettingError("SMS_CREDITS_SMTP_USER and SMS_CREDITS_SMTP_PASSWORD go together; set both or none.")
+        raise SettingError(
+            "SMS_CREDITS_SMTP_USER and SMS_CREDITS_SMTP_PASSWORD go together; set both or none."
+        )
     if host is None and user is not None:
         raise SettingError("SMS_CREDITS_SMTP_USER is set, but SMS_CREDITS_SMTP_HOST is not.")
     return Mail(host, port, encryption, user, password) if host else None
@@ -198,7 +200,9 @@ def mail_sender(environ: Mapping[str, str]) -> str:
     given = text(environ, "SMS_CREDITS_MAIL_FROM") or "sms-credits@localhost"
     name, _, domain = given.rpartition("@")
     if not name or not domain or any(character.isspace() for character in given):
-        raise SettingError(f"SMS_CREDITS_MAIL_FROM is {given!r}; give one mail address, such as sms@example.com.")
+        raise SettingError(
+            f"SMS_CREDITS_MAIL_FROM is {given!r}; give one mail address, such as sms@example.com."
+        )
     return given
 
 
@@ -230,7 +234,7 @@ def flask_settings(settings: Settings, database_url: str) -> dict[str, object]:
 class UtcFormatter(logging.Formatter):
     """One line a record, its instant in UTC."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
 
 def set_up_log(settings: Settings) -> None:

@@ -40,15 +40,19 @@ from webapp.shop.packages import Terms
 from webapp.shop.seller import Particulars
 
 PEOPLE = {"operator": "Olga", "admin": "Ada", "marketer": "Marco", "viewer": "Vera"}
-FIRST_NAMES = (
+FIRST_NAMES = (  # noqa: SIM905 - their letters decide how a text is cut
     "Amir Bianca Chiara David Elena Farah Giulia Hiro Ingrid Jonas Kofi Lucía Mateo Nadia Oskar Priya "
     "Quentin Rosa Søren Tereza Umar Valeria Wiebke Ximena Yara Zoë"
 ).split()
 # Kept free for examples: 555-01xx of North America, 0171 39200xx of Germany, 070-1740605 to 99 of Sweden,
 # 0491 570 xxx of Australia (six numbers).
 FREE_NUMBERS = (
-    [f"+1{area}55501{n:02}" for area in (202, 212, 305, 312, 415, 416, 514, 604, 617, 702) for n in range(100)],
-    [f"+491713920{n:04}" for n in range(0, 100)],
+    [
+        f"+1{area}55501{n:02}"
+        for area in (202, 212, 305, 312, 415, 416, 514, 604, 617, 702)
+        for n in range(100)
+    ],
+    [f"+491713920{n:04}" for n in range(100)],
     [f"+4670174{n:04}" for n in range(605, 700)],
     [f"+61491570{n}" for n in ("006", "156", "157", "158", "159", "110")],
 )
@@ -60,11 +64,26 @@ PACKAGES = (
     Terms(50_000, 24, 199_000, 179_000),
 )
 CAMPAIGNS = (
-    (33, "Autumn preview", "Hi {first_name|there}, the autumn coffees are here: aurora.example/autumn", (0, 1)),
+    (
+        33,
+        "Autumn preview",
+        "Hi {first_name|there}, the autumn coffees are here: aurora.example/autumn",
+        (0, 1),
+    ),
     (26, "Double stamps", "{first_name}, this week every cup gives two stamps. Your card: {card}", (1,)),
     (19, "New roastery", "Come and see our new roastery in {city} on Saturday, with free tastings!", (2,)),
-    (12, "Cupping evening", "Ciao {first_name} ☕ a seat is kept for you on Thursday at 7 pm in {city}", (0,)),
-    (5, "Loyalty thanks", "Thank you, {first_name}: your card {card} has a free bag on it until Sunday.", (1, 2)),
+    (
+        12,
+        "Cupping evening",
+        "Ciao {first_name} ☕ a seat is kept for you on Thursday at 7 pm in {city}",
+        (0,),
+    ),
+    (
+        5,
+        "Loyalty thanks",
+        "Thank you, {first_name}: your card {card} has a free bag on it until Sunday.",
+        (1, 2),
+    ),
     (1, "Weekend offer", "{first_name|Hello}, two bags for the price of one, only this weekend.", (0, 2)),
 )
 
@@ -123,7 +142,13 @@ def furnish(password: str) -> Example:
     lists_made = tuple(make_list(platform.id, name, size, actors) for name, size in LISTS.items())
     first_day = (now + timedelta(days=120)).date()
     engine.grant(
-        platform.id, 1_000, expires_on=first_day, reason="Welcome", actor=actors["operator"], now=now, key="welcome"
+        platform.id,
+        1_000,
+        expires_on=first_day,
+        reason="Welcome",
+        actor=actors["operator"],
+        now=now,
+        key="welcome",
     )
     engine.set_access(
         platform.id, {lists_made[1]: 4_000, lists_made[2]: 1_500}, actor=actors["admin"], now=now, key="first"
@@ -134,8 +159,12 @@ def furnish(password: str) -> Example:
 def make_people(password: str) -> tuple[Platform, dict[str, Actor]]:
     operator = people.invite(None, email="operator@example.com", name=PEOPLE["operator"], role="operator")
     platform, admin = platforms.create(
-        name="Aurora Coffee", time_zone="Europe/Rome", currency="EUR", language="en",
-        admin_email="admin@example.com", admin_name=PEOPLE["admin"],
+        name="Aurora Coffee",
+        time_zone="Europe/Rome",
+        currency="EUR",
+        language="en",
+        admin_email="admin@example.com",
+        admin_name=PEOPLE["admin"],
     )
     others = [
         people.invite(platform.id, email=f"{role}@example.com", name=PEOPLE[role], role=role)
@@ -162,7 +191,12 @@ def open_shop(operator: Actor, now: datetime) -> None:
 def buy(platform_id: int, actors: dict[str, Actor], place: int, now: datetime, *, paid: bool = True) -> None:
     terms_id = packages.listed_packages()[place].terms.id
     order = orders.place_order(
-        platform_id, terms_id=terms_id, currency="EUR", key=secrets.token_hex(8), actor=actors["admin"], now=now
+        platform_id,
+        terms_id=terms_id,
+        currency="EUR",
+        key=secrets.token_hex(8),
+        actor=actors["admin"],
+        now=now,
     )
     if paid:
         orders.mark_paid(order.id, reference=f"Transfer {order.id}", actor=actors["operator"], now=now)
@@ -173,7 +207,13 @@ def make_list(platform_id: int, name: str, size: int, actors: dict[str, Actor]) 
     made: RecipientList = lists.create_list(platform_id, name, now=clock.now())
     marketer = actors["marketer"]
     task = uploading.upload(
-        platform_id, made.id, f"{name}.csv", table(name, size), by_id=marketer.id, by_name=marketer.name, now=clock.now()
+        platform_id,
+        made.id,
+        f"{name}.csv",
+        table(name, size),
+        by_id=marketer.id,
+        by_name=marketer.name,
+        now=clock.now(),
     )
     mapping = [PHONE, FIELD + "first_name", FIELD + "city", FIELD + "card"]
     uploading.choose_columns(platform_id, task.id, mapping, None, check=False)
@@ -207,7 +247,9 @@ def cycle_while_any(pots: list[list[str]], times: int) -> Iterator[list[str]]:
 
 def send(example: Example, name: str, text: str, chosen: tuple[int, ...]) -> None:
     """A campaign from its draft to its last message, through the sandbox gateway."""
-    campaign_id = schedule(example, Draft(name, "Aurora", text, "", tuple(example.list_ids[n] for n in chosen)))
+    campaign_id = schedule(
+        example, Draft(name, "Aurora", text, "", tuple(example.list_ids[n] for n in chosen))
+    )
     sending = settings.current()
     with sandbox_there(sending):
         while not dispatching.step(campaign_id, gateway(sending), sending, now=clock.now()).over:
@@ -247,7 +289,9 @@ def sandbox_there(sending: settings.SendingSettings) -> Iterator[None]:
 def leave_work_open(example: Example) -> None:
     """What there is to do today: a campaign that waits for its time, a draft, an order to be paid."""
     now, platform_id = clock.now(), example.platform.id
-    local = (now + timedelta(days=3)).astimezone(ZoneInfo(example.platform.time_zone)).strftime("%Y-%m-%dT10:00")
+    local = (
+        (now + timedelta(days=3)).astimezone(ZoneInfo(example.platform.time_zone)).strftime("%Y-%m-%dT10:00")
+    )
     text = "{first_name}, our winter blend is out on Friday. Be the first: aurora.example/winter"
     schedule(example, Draft("Winter blend", "Aurora", text, local, example.list_ids[:1]))
     text = "Season’s greetings, {first_name}! Show card {card} for a gift in our shop in {city}."

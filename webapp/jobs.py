@@ -109,8 +109,13 @@ def load_tasks() -> None:
             importlib.import_module(f"webapp.{feature}.jobs")
 
 
-def run_worker(app: Flask, *, name: str = "worker", wait: bool = True, concurrency: int = CONCURRENT_JOBS) -> None:
-    """Runs jobs until a signal asks to stop, then finishes those it has begun. `wait=False` drains and returns."""
+def run_worker(
+    app: Flask, *, name: str = "worker", wait: bool = True, concurrency: int = CONCURRENT_JOBS
+) -> None:
+    """Runs jobs until a signal asks to stop, then finishes those it has begun.
+
+    With `wait` False it does what is due and returns.
+    """
     load_tasks()
     conninfo = libpq(app.config["SQLALCHEMY_DATABASE_URI"])
     connector = procrastinate.PsycopgConnector(conninfo=conninfo, min_size=1, max_size=concurrency + 2)

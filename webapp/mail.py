@@ -32,7 +32,9 @@ class EmailBackend(BaseEmailBackend):  # type: ignore[misc]
 def send(message: EmailMessage) -> None:
     """Enqueues the mail; without a mail server, writes it to the log at once."""
     if settings().mail is None:
-        log.warning("No mail server is set (SMS_CREDITS_SMTP_HOST); this mail goes to the log:\n%s", shown(message))
+        log.warning(
+            "No mail server is set (SMS_CREDITS_SMTP_HOST); this mail goes to the log:\n%s", shown(message)
+        )
         return
     raw = base64.b64encode(message.message().as_bytes()).decode("ascii")
     deliver.enqueue(sender=message.from_email, recipients=message.recipients(), raw=raw)

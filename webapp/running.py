@@ -101,7 +101,7 @@ def answers(settings: config.Settings) -> bool:
     host = settings.address if settings.address not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104
     try:
         with urllib.request.urlopen(f"http://{host}:{settings.port}/health", timeout=5) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
 

@@ -78,7 +78,9 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
+)
 def test_a_wrong_setting_is_refused_by_name(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(config.SettingError, match=name):
         read(tmp_path, **{name: value})
@@ -98,7 +100,11 @@ def test_the_mail_port_follows_from_the_encryption(tmp_path: Path, encryption: s
 
 @pytest.mark.parametrize(
     ("address", "url"),
-    [("0.0.0.0", "http://127.0.0.1:8000"), ("::1", "http://[::1]:8000"), ("10.0.0.7", "http://10.0.0.7:8000")],
+    [
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("10.0.0.7", "http://10.0.0.7:8000"),
+    ],
 )
 def test_the_address_that_is_shown_can_be_typed(tmp_path: Path, address: str, url: str) -> None:
     assert read(tmp_path, SMS_CREDITS_ADDRESS=address).url == url

@@ -34,15 +34,17 @@ def test_what_a_transaction_commits_is_gone_in_the_next_test(database: Session, 
 
 
 def test_a_rolled_back_transaction_enqueues_nothing(database: Session) -> None:
-    with pytest.raises(ZeroDivisionError), transaction():
-        note.enqueue(number=1)
-        raise ZeroDivisionError
+    def change_and_fail() -> None:
+        with transaction():
+            note.enqueue(number=1)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        change_and_fail()
     assert count_jobs(database) == 0
 
 
-def test_run_jobs_runs_what_is_due_and_nothing_later(
-    database: Session, run_jobs: Callable[..., int]
-) -> None:
+def test_run_jobs_runs_what_is_due_and_nothing_later(database: Session, run_jobs: Callable[..., int]) -> None:
     seen.clear()
     with transaction():
         note.enqueue(number=1)

@@ -20,7 +20,7 @@ from webapp.errors import Refused
 # indexes, triggers, functions and enumerations; those of Procrastinate included.
 INVENTORY = text(
     """
-    SELECT 'column', table_name, column_name, data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')
+    SELECT 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default)
       FROM information_schema.columns WHERE table_schema = 'public'
     UNION ALL SELECT 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
       FROM pg_constraint WHERE connamespace = 'public'::regnamespace
@@ -29,7 +29,8 @@ INVENTORY = text(
       FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT 'function', proname, pg_get_function_identity_arguments(oid), md5(prosrc)
       FROM pg_proc WHERE pronamespace = 'public'::regnamespace
-    UNION ALL SELECT 'type', typname, typtype::text, '' FROM pg_type WHERE typnamespace = 'public'::regnamespace
+    UNION ALL SELECT 'type', typname, typtype::text, ''
+      FROM pg_type WHERE typnamespace = 'public'::regnamespace
     ORDER BY 1, 2, 3, 4
     """
 )
@@ -98,7 +99,9 @@ def test_there_is_one_chain_of_migrations_numbered_in_order() -> None:
 
 
 def test_every_schema_file_of_procrastinate_has_been_applied() -> None:
-    applied = {script.module.LAST_FILE for script in migrating.revisions() if hasattr(script.module, "LAST_FILE")}
+    applied = {
+        script.module.LAST_FILE for script in migrating.revisions() if hasattr(script.module, "LAST_FILE")
+    }
     newest = max(path.name for path in migrations_path.glob("*.sql"))
     assert newest == max(applied), "a newer Procrastinate: write a migration that applies its new files"
 

@@ -192,7 +192,10 @@ def test_a_socket_folder_of_somebody_else_is_refused(short_folder: Path) -> None
     cluster.sockets.mkdir()
     os.chown(cluster.sockets, 12345, 12345)
     try:
-        with pytest.raises(postgres.PostgresError, match="belongs to somebody else"), postgres.running(cluster):
+        with (
+            pytest.raises(postgres.PostgresError, match="belongs to somebody else"),
+            postgres.running(cluster),
+        ):
             pass
     finally:
         cluster.sockets.rmdir()
