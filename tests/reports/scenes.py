@@ -1,15 +1,19 @@
 """What the tests of reports, ledger, widget and assign page play with: lists, campaigns, charged messages."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
+
+from sqlalchemy import event
 
 from webapp.accounts.models import Platform
 from webapp.audience.models import RecipientList
 from webapp.campaigns.models import Campaign, Message
 from webapp.credits import engine
 from webapp.credits.engine import Actor, Charge, Demand, Subject
+from webapp.credits.wire import Wire
 from webapp.db import db
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -123,3 +127,29 @@ def send(
     placed = hold(platform, campaign, demands.items(), now=now)
     charge(placed.hold_id, messages, now=now)
     return campaign
+
+
+class Asked(list[str]):
+    """The round trips to the database, as they were made."""
+
+
+@contextmanager
+def round_trips(monkeypatch) -> Iterator[Asked]:
+    """Gathers every statement sent by SQLAlchemy, and every pipeline of the engine as one."""
+    asked, real = Asked(), Wire.ask_all
+
+    def told(connection, cursor, statement, *rest):
+        if not statement.startswith(("SAVEPOINT", "RELEASE")):
+            asked.append(statement)
+
+    def ask_all(wire, *statements):
+        asked.append("; ".join(sql for sql, _ in statements))
+        return real(wire, *statements)
+
+    monkeypatch.setattr(Wire, "ask_all", ask_all)
+    event.listen(db.engine, "before_cursor_execute", told)
+    try:
+        yield asked
+    finally:
+        event.remove(db.engine, "before_cursor_execute", told)
+        monkeypatch.setattr(Wire, "ask_all", real)
