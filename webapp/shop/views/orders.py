@@ -13,7 +13,7 @@ from webapp.shop.orders import OrderRefused, cancel, mark_paid
 from webapp.shop.payments import PROVIDERS
 from webapp.shop.references import order_of
 from webapp.shop.seller import change_seller, seller
-from webapp.shop.views import blueprint
+from webapp.shop.views import ID, blueprint
 from webapp.web.errors import status_of
 from webapp.web.htmx import invalid, render, see_other
 from webapp.web.lookup import one_or_404
@@ -34,14 +34,14 @@ def orders() -> Response:
     )
 
 
-@blueprint.get("/operator/orders/<int:order_id>")
+@blueprint.get(f"/operator/orders/<{ID}:order_id>")
 @requires("operator")
 def order(order_id: int) -> Response:
     """One order with its payment form."""
     return render("shop/order.html", "shop/_order.html", **_order_page(order_id, PaymentForm(formdata=None)))
 
 
-@blueprint.post("/operator/orders/<int:order_id>/pay")
+@blueprint.post(f"/operator/orders/<{ID}:order_id>/pay")
 @requires("operator")
 def pay_order(order_id: int) -> Response:
     """Records a payment that came in, and creates its credits."""
@@ -58,7 +58,7 @@ def pay_order(order_id: int) -> Response:
     return see_other(url_for("shop.order", order_id=order_id), _("The order is paid and its credits are there."))
 
 
-@blueprint.post("/operator/orders/<int:order_id>/cancel")
+@blueprint.post(f"/operator/orders/<{ID}:order_id>/cancel")
 @requires("operator")
 def cancel_order(order_id: int) -> Response:
     one_or_404(select(Order).where(Order.id == order_id))
@@ -66,7 +66,7 @@ def cancel_order(order_id: int) -> Response:
     return see_other(url_for("shop.order", order_id=order_id), _("The order is cancelled."))
 
 
-@blueprint.get("/operator/orders/<int:order_id>/receipt")
+@blueprint.get(f"/operator/orders/<{ID}:order_id>/receipt")
 @requires("operator")
 def receipt(order_id: int) -> str:
     """The receipt the buyer has, for the operator's own files."""

@@ -10,7 +10,7 @@ from webapp.accounts.access import current_actor, current_platform, requires
 from webapp.shop.models import Order
 from webapp.shop.orders import cancel
 from webapp.shop.payments import PROVIDERS
-from webapp.shop.views import blueprint
+from webapp.shop.views import ID, blueprint
 from webapp.shop.views.back import asked_back
 from webapp.web.htmx import render, see_other
 from webapp.web.lookup import one_or_404
@@ -25,7 +25,7 @@ def own_orders() -> Response:
     return render("shop/own_orders.html", "shop/_own_orders.html", page=page)
 
 
-@blueprint.get("/orders/<int:order_id>")
+@blueprint.get(f"/orders/<{ID}:order_id>")
 @requires("admin")
 def own_order(order_id: int) -> Response:
     """One order: what it is, how to pay it, what became of it."""
@@ -41,14 +41,14 @@ def own_order(order_id: int) -> Response:
     )
 
 
-@blueprint.post("/orders/<int:order_id>/cancel")
+@blueprint.post(f"/orders/<{ID}:order_id>/cancel")
 @requires("admin")
 def cancel_own_order(order_id: int) -> Response:
     cancel(_own_order(order_id).id, actor=current_actor(), now=clock.now())
     return see_other(url_for("shop.own_order", order_id=order_id, back=asked_back()), _("The order is cancelled."))
 
 
-@blueprint.get("/orders/<int:order_id>/receipt")
+@blueprint.get(f"/orders/<{ID}:order_id>/receipt")
 @requires("admin")
 def own_receipt(order_id: int) -> str:
     """The receipt of a paid order, for printing; 404 before it is paid."""

@@ -18,7 +18,7 @@ from webapp.shop.packages import (
     listed_packages,
     retire_package,
 )
-from webapp.shop.views import blueprint
+from webapp.shop.views import ID, blueprint
 from webapp.web.errors import status_of
 from webapp.web.htmx import invalid, render, see_other
 
@@ -54,7 +54,7 @@ def add_package() -> Response:
     return see_other(url_for("shop.packages"), _("The package is on sale."))
 
 
-@blueprint.get("/operator/packages/<int:package_id>")
+@blueprint.get(f"/operator/packages/<{ID}:package_id>")
 @requires("operator")
 def package(package_id: int) -> Response:
     """One package: its terms to change, and all it ever had."""
@@ -62,7 +62,7 @@ def package(package_id: int) -> Response:
     return render(*ONE, listed=listed, form=PackageForm.of(listed), history=history(package_id), refusal=None)
 
 
-@blueprint.post("/operator/packages/<int:package_id>")
+@blueprint.post(f"/operator/packages/<{ID}:package_id>")
 @requires("operator")
 def save_package(package_id: int) -> Response:
     listed, form = _listed_or_404(package_id), PackageForm()
@@ -73,11 +73,13 @@ def save_package(package_id: int) -> Response:
             package_id, form.terms(), seen_terms_id=form.seen.data, actor=current_actor(), now=clock.now()
         )
     except PackageRefused as refused:
-        return _refused(refused, ONE, listed=_listed_or_404(package_id), form=form, history=history(package_id))
+        listed = _listed_or_404(package_id)
+        form.seen.data = listed.terms.id  # the page now shows these, so that saving again is meant
+        return _refused(refused, ONE, listed=listed, form=form, history=history(package_id))
     return see_other(url_for("shop.packages"), _("Saved. Orders made before keep their price."))
 
 
-@blueprint.post("/operator/packages/<int:package_id>/retire")
+@blueprint.post(f"/operator/packages/<{ID}:package_id>/retire")
 @requires("operator")
 def retire(package_id: int) -> Response:
     _listed_or_404(package_id)
