@@ -249,6 +249,11 @@ class Message(Model):
     created_by_name: Mapped[str | None]
     tested_campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id", ondelete="SET NULL"))
 
+    @property
+    def e164(self) -> str | None:
+        """The number as people write it; None when its person was erased."""
+        return None if self.phone is None else f"+{self.phone}"
+
 
 class MessageTally(Model):
     """How many messages of a campaign are in a country and state now. Written by the database only."""

@@ -49,7 +49,8 @@ def unfinished(now: datetime) -> list[tuple[int, str, datetime]]:
         Campaign.finished_at.is_(None), Campaign.status != "draft", Campaign.send_at <= now
     )
     with transaction() as session:
-        return [(id, status, send_at) for id, status, send_at in session.execute(due.order_by(Campaign.id))]
+        found = session.execute(due.order_by(Campaign.id))
+        return [(id, status, send_at) for id, status, send_at in found if send_at is not None]
 
 
 def take_up_again(campaign_id: int, status: str) -> None:
