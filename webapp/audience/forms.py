@@ -22,7 +22,7 @@ def stripped(text: str | None) -> str:
     return (text or "").strip()
 
 
-class CountryField(SelectField):
+class CountrySelectField(SelectField):
     """A country, or none."""
 
     def __init__(self, label: Any, *, none: Any, **given: Any) -> None:
@@ -58,7 +58,7 @@ class RecipientForm(FlaskForm):
         ],
         description=_("With its prefix, like +39 333 123 4567, or without one from the country beside."),
     )
-    country = CountryField(_("Without prefix, it is from"), none=_("no country: prefix required"))
+    country = CountrySelectField(_("Without prefix, it is from"), none=_("no country: prefix required"))
     wanted_back = BooleanField(
         _("This person was erased and has asked to come back"),
     )
@@ -114,7 +114,7 @@ class DoNotContactForm(FlaskForm):
         ],
         description=_("One on each line."),
     )
-    country = CountryField(_("Without prefix, they are from"), none=_("no country: prefix required"))
+    country = CountrySelectField(_("Without prefix, they are from"), none=_("no country: prefix required"))
     reason = StringField(
         _("Reason"),
         filters=[stripped],
@@ -148,7 +148,7 @@ class FindForm(FlaskForm):
         filters=[stripped],
         validators=[Length(max=PHONE_CHARACTERS, message=_("This is longer than any phone number."))],
     )
-    country = CountryField(_("Without prefix, it is from"), none=_("no country: prefix required"))
+    country = CountrySelectField(_("Without prefix, it is from"), none=_("no country: prefix required"))
 
 
 class EraseForm(FlaskForm):

@@ -100,11 +100,12 @@ def suggested_names(headers: Sequence[str]) -> list[str]:
 def guess(
     data: Sequence[tuple[int, Sequence[str]]], headers: Sequence[str], suggested: Sequence[str], task: Import
 ) -> list[str]:
-    """The number where the numbers are; each other column with a header a field, the rest left out."""
+    """The number where the numbers are; other columns with a header and some value are fields."""
     phone = layouts.phone_column([cells for _number, cells in data], headers, task.country)
+    filled = {place for _number, cells in data for place, cell in enumerate(cells) if cell.strip()}
     mapping = [
-        FIELD + name if header.strip() and task.purpose == RECIPIENTS else IGNORE
-        for header, name in zip(headers, suggested, strict=True)
+        FIELD + name if header.strip() and place in filled and task.purpose == RECIPIENTS else IGNORE
+        for place, (header, name) in enumerate(zip(headers, suggested, strict=True))
     ]
     if phone is not None:
         mapping[phone] = PHONE
