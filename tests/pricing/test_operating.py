@@ -22,7 +22,9 @@ def card(*rates: Rate) -> RateCard:
     return RateCard("Ours", rates, "our own figures", "ours")
 
 
-def plugin(name: str, *rates: Rate, version: str = "1.0", profiles: tuple[SegmentProfile, ...] = ()) -> Plugin:
+def plugin(
+    name: str, *rates: Rate, version: str = "1.0", profiles: tuple[SegmentProfile, ...] = ()
+) -> Plugin:
     cards = (card(*rates),) if rates else ()
     return Plugin(name, version, f"{name}-package", cards, profiles)
 
@@ -81,7 +83,9 @@ def test_an_enabled_plugin_prices_and_a_disabled_one_does_not(install):
 
 
 def test_rates_change_at_midnight_utc(install):
-    install(plugin("islands", Rate("AQ", 7, date(2026, 1, 1), date(2026, 2, 1)), Rate("AQ", 8, date(2026, 2, 1))))
+    install(
+        plugin("islands", Rate("AQ", 7, date(2026, 1, 1), date(2026, 2, 1)), Rate("AQ", 8, date(2026, 2, 1)))
+    )
     operating.enable("islands", **WHO)
     assert rate_of("AQ", datetime(2025, 12, 31, 23, 59, tzinfo=UTC)) is None
     assert rate_of("AQ", datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC)) == ("islands", "1.0", 7)
@@ -155,7 +159,11 @@ def test_an_update_is_offered_and_taken_over_only_by_enabling_again(install):
     install(plugin("islands", Rate("AQ", 70), version="2.0"))
     assert rate_of("AQ") == ("islands", "1.0", 7)
     state = next(state for state in operating.states() if state.name == "islands")
-    assert (state.version, state.update, [rate.credits_per_segment for rate in state.rates]) == ("1.0", "2.0", [7])
+    assert (state.version, state.update, [rate.credits_per_segment for rate in state.rates]) == (
+        "1.0",
+        "2.0",
+        [7],
+    )
     operating.enable("islands", **WHO)
     assert rate_of("AQ") == ("islands", "2.0", 70)
 
@@ -174,7 +182,11 @@ def test_a_removed_package_goes_on_pricing_until_it_is_disabled(install):
 def test_a_broken_update_leaves_what_was_enabled(install):
     install(plugin("islands", Rate("AQ", 7)))
     operating.enable("islands", **WHO)
-    install(Plugin("islands", "2.0", "islands-package", problem="Plugin islands 2.0 cannot be used: it is broken."))
+    install(
+        Plugin(
+            "islands", "2.0", "islands-package", problem="Plugin islands 2.0 cannot be used: it is broken."
+        )
+    )
     assert rate_of("AQ") == ("islands", "1.0", 7)
     with pytest.raises(PluginRefused, match=r"islands 2\.0"):
         operating.enable("islands", **WHO)
@@ -207,7 +219,9 @@ def test_old_books_are_kept_with_who_and_why(install):
     ]
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM pricing_book", "UPDATE pricing_book SET actor = 'x'", "TRUNCATE pricing_book"])
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM pricing_book", "UPDATE pricing_book SET actor = 'x'", "TRUNCATE pricing_book"]
+)
 def test_the_database_keeps_every_book(database, statement):
     current_book()
     with pytest.raises(IntegrityError, match="never changed or removed"):

@@ -1,7 +1,7 @@
 """Texts with merge fields: `{first_name}`, `{first_name|friend}`, and `{{` `}}` for the braces themselves."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, NamedTuple
@@ -76,6 +76,15 @@ def parse(text: str) -> Template:
 def literal(text: str) -> Template:
     """A template without fields, in which braces mean nothing: for texts that come complete."""
     return Template(text, (text,), ())
+
+
+def rewritten(text: str, change: Callable[[str], str]) -> str:
+    """The source of a text with a change made to what stands between its fields."""
+    pieces, end = [], 0
+    for token in TOKEN.finditer(text):
+        pieces += [change(text[end : token.start()]), token[0]]
+        end = token.end()
+    return "".join([*pieces, change(text[end:])])
 
 
 def field_of(text: str, token: re.Match[str]) -> Field:

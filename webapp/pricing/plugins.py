@@ -112,13 +112,13 @@ def guarded(what: str, action: Callable[[], T]) -> T:
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as problem:
-        raise Wrong(f"{what} ({type(problem).__name__}: {first_line(problem)})") from problem
+        raise Wrong(f"{what} ({type(problem).__name__}: {on_one_line(problem)})") from problem
 
 
-def first_line(problem: BaseException) -> str:
-    """The first line of what a foreign exception says; asking for it may itself go wrong."""
+def on_one_line(problem: BaseException) -> str:
+    """What a foreign exception says, on one line; asking for it may itself go wrong."""
     try:
-        return (str(problem).strip().splitlines() or ["no reason given"])[0][:200].rstrip(".")
+        return " ".join(str(problem).split())[:300].rstrip(".") or "no reason given"
     except Exception:
         return "no reason given"
 

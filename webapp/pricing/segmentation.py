@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import regex
@@ -84,6 +85,17 @@ class Segmentation:
             return (Part(self.text, self.units, self.coding.single),) * self.segments
         edges = list(walk(self.text, self.coding, self.profile.edge_rule))
         return tuple(part_between(self, start, end) for start, end in zip([0, *edges], edges, strict=False))
+
+    @cached_property
+    def cuts(self) -> tuple[int, ...]:
+        """The indexes in `text` at which a new part begins."""
+        ends = accumulate(len(part.text) for part in self.parts)
+        return tuple(ends)[:-1]
+
+    @cached_property
+    def wide(self) -> tuple[int, ...]:
+        """The indexes of the characters that take two units: extension characters, or astral ones."""
+        return tuple(found.start() for found in self.coding.wide.finditer(self.text))
 
     @cached_property
     def offenders(self) -> tuple[Offender, ...]:
