@@ -47,7 +47,7 @@ from webapp.credits.terms import (
     Renewal,
     Subject,
 )
-from webapp.credits.usage import ANY_LIST, Usage, UsageRow, usage
+from webapp.credits.usage import ANY_LIST, Usage, UsageRow, rebuild_usage, usage
 from webapp.credits.verification import Drift, verify
 
 __all__ = [
@@ -98,6 +98,7 @@ __all__ = [
     "place_hold",
     "preview_purchase",
     "purchase",
+    "rebuild_usage",
     "release",
     "release_unresolved",
     "reschedule",

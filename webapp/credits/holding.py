@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
+
 from webapp.credits import slicing
 from webapp.credits.draft import Draft
 from webapp.credits.errors import (
@@ -10,6 +12,7 @@ from webapp.credits.errors import (
     CreditsExpireBefore,
     ExpiringCredits,
     InsufficientCredits,
+    NotFound,
     Shortfall,
 )
 from webapp.credits.operation import Opened, Request, instant_of, open_platform, request
@@ -97,8 +100,18 @@ def write_hold(
         draft.move(source, "hold", credits, list_id=list_id, hold_id=hold_id)
     draft.move_lots("left", "held", slices, hold_id=hold_id)
     result = {"hold_id": hold_id, "credits": sum(wanted.values())}
-    opened.wire.ask_all(hold_rows(draft, send_at, label))
+    write_rows(opened, hold_rows(draft, send_at, label))
     return Held(post(opened.wire, draft, result), hold_id, sum(wanted.values()))
+
+
+def write_rows(opened: Opened, rows: Statement) -> None:
+    """Raises `NotFound` for a list that is not the platform's."""
+    try:
+        opened.wire.ask_all(rows)
+    except IntegrityError as error:
+        if "recipient_list" in str(error.orig):
+            raise NotFound("There is no such list on this platform.") from error
+        raise
 
 
 def check_funds(state: PlatformState, wanted: dict[int | None, int]) -> None:

@@ -90,3 +90,21 @@ def total_of(rows: Iterable[UsageRow]) -> UsageRow:
     return UsageRow(
         None, *(sum(getattr(row, name) for row in rows) for name in ("messages", "segments", "credits"))
     )
+
+
+REBUILD = """
+INSERT INTO usage_day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country, messages, segments,
+                       credits)
+SELECT charge.platform_id, moved.on_day, moved.subject_kind, moved.subject_id, coalesce(charge.list_id, 0),
+       charge.list_id, charge.country, count(*), sum(charge.segments), sum(charge.credits)
+FROM charge JOIN ledger_transaction AS moved ON moved.id = charge.transaction_id
+GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+
+
+def rebuild_usage() -> None:
+    """Makes the roll-ups anew from the charges. Captures wait meanwhile."""
+    with unit() as wire:
+        wire.ask("LOCK TABLE usage_day IN EXCLUSIVE MODE")
+        wire.ask("DELETE FROM usage_day")
+        wire.ask(REBUILD)

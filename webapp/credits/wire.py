@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg.types.numeric import Int8BinaryDumper
+from psycopg.types.numeric import Int8Dumper
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -45,7 +45,7 @@ class Wire:
     def send(self, sql: str, values: Mapping[str, object]) -> psycopg.Cursor[Row]:
         cursor = self.driver.cursor()
         # One type for every integer: psycopg would choose by size, and prepare a statement per choice.
-        cursor.adapters.register_dumper(int, Int8BinaryDumper)
+        cursor.adapters.register_dumper(int, Int8Dumper)
         return cursor.execute(sql, values)  # type: ignore[call-overload,no-any-return]
 
     def translated(self, error: psycopg.Error, statements: tuple[Statement, ...]) -> BaseException:
