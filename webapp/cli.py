@@ -20,7 +20,23 @@ REFUSALS = (Refused, config.SettingError, postgres.PostgresError)
 
 
 class Commands(click.Group):
-    """A group that says a refusal on standard error, without a traceback."""
+    """A group that says a refusal on standard error, without a traceback.
+
+    The features' commands are imported only when one of them is asked for: web and worker start sooner.
+    """
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        self.load()
+        return super().list_commands(context)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in self.commands:
+            self.load()
+        return super().get_command(context, name)
+
+    def load(self) -> None:
+        for feature in FEATURES:
+            add_commands(self, feature)
 
     def invoke(self, context: click.Context) -> Any:
         try:
@@ -59,8 +75,6 @@ def declared(module: ModuleType) -> list[click.Command]:
 
 for command in (running.run, running.web, running.worker, running.demo):
     group.add_command(command)
-for feature in FEATURES:
-    add_commands(group, feature)
 
 
 def main() -> None:
