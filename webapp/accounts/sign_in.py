@@ -44,6 +44,7 @@ def settings(app: Flask) -> dict[str, object]:
         "SECURITY_RETURN_GENERIC_RESPONSES": True,
         "SECURITY_JOIN_USER_ROLES": False,
         "SECURITY_API_ENABLED_METHODS": ["session"],
+        "SECURITY_CACHE_CONTROL": None,  # webapp/web/headers.py says it for every page
         "SECURITY_EMAIL_HTML": False,
         "SECURITY_REDIRECT_ALLOW_SUBDOMAINS": False,
         "SESSION_COOKIE_NAME": "sms_credits",

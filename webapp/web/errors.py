@@ -3,8 +3,9 @@
 import secrets
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, render_template, request
 from flask_babel import lazy_gettext as _
+from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -87,17 +88,17 @@ def error_answer(
         "sentence": sentence or text,
         "reference": reference or logged(status, sentence or ""),
     }
-    template = (
-        "errors/_error.html" if wants_fragment() or status >= 500 and is_bare() else "errors/error.html"
-    )
+    if status >= 500:
+        forget_person()
+    template = "errors/_error.html" if wants_fragment() else "errors/error.html"
     response = answer(make_response(render_template(template, **context), status))
     response.headers.update(headers or {})
     return response
 
 
-def is_bare() -> bool:
-    """Whether the frame of the page cannot be drawn, for the database it asks is away."""
-    return not wants_fragment() and bool(getattr(request, "without_database", False))
+def forget_person() -> None:
+    """Draws the page as for nobody: what broke, or the database that is away, may be what the frame needs."""
+    g._login_user = AnonymousUserMixin()
 
 
 def logged(status: int, words: str, error: BaseException | None = None) -> str:
@@ -141,7 +142,6 @@ def on_database(error: DBAPIError | PoolTimeout) -> Response:
     db.session.rollback()
     away = isinstance(error, LOST_CONNECTION)
     status = 503 if away else 500
-    request.without_database = away  # type: ignore[attr-defined]
     reference = logged(status, type(error).__name__, error)
     return error_answer(status, headers={"Retry-After": "30"} if away else None, reference=reference)
 

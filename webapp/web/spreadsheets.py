@@ -186,7 +186,7 @@ def _cells(worksheet: Any, columns: Sequence[Column]) -> list[Any]:
 
 
 def _cell(worksheet: Any, kind: Kind) -> Any:
-    cell = _AnyCell(worksheet) if kind == "any" else WriteOnlyCell(worksheet)
+    cell = _AnyCell(worksheet, row=1, column=1) if kind == "any" else WriteOnlyCell(worksheet)
     cell.number_format = FORMATS[kind]
     return cell
 
