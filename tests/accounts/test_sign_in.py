@@ -74,7 +74,7 @@ def test_no_answer_remembers_a_browser_for_ever(client: FlaskClient, admin: User
 
 
 def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(client: FlaskClient, admin: User) -> None:
-    cookies = [cookie for cookie in enter(client, admin.email).headers.getlist("Set-Cookie")]
+    cookies = enter(client, admin.email).headers.getlist("Set-Cookie")
     held = next(cookie for cookie in cookies if cookie.startswith("sms_credits="))
     assert "HttpOnly" in held
     assert "SameSite=Lax" in held

@@ -1,4 +1,4 @@
-"""`sms-credits platform` and `sms-credits user`: the first people of an installation, from the command line."""
+"""`sms-credits platform` and `sms-credits user`: the first people of an installation."""
 
 import json
 import zoneinfo

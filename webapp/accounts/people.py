@@ -1,4 +1,4 @@
-"""Inviting, changing and removing people. A platform never loses its last admin, whoever acts at the same time."""
+"""Inviting, changing and removing people; a platform never loses its last admin, whoever acts at once."""
 
 import secrets
 from datetime import datetime

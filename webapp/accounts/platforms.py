@@ -31,7 +31,7 @@ def create(
 def change(
     platform_id: int, *, name: str, time_zone: str, currency: str, language: str, burn_order: str
 ) -> Platform:
-    """Changes what the platform has chosen. A zone or a burn order counts from now on, never backwards (R16)."""
+    """Changes what the platform has chosen; a zone or a burn order counts from now on, never backwards."""
     with transaction() as session:
         statement = select(Platform).where(Platform.id == platform_id).with_for_update(key_share=True)
         platform = session.scalars(statement.execution_options(populate_existing=True)).one()

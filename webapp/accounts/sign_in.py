@@ -1,4 +1,4 @@
-"""Flask-Security, set up for this house: by password, for those who were invited, and for as long as it lasts."""
+"""Flask-Security, set up for this house: by password, and only for those who were invited."""
 
 from collections.abc import Callable
 from datetime import timedelta

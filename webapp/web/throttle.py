@@ -17,7 +17,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from webapp import clock
 from webapp.db import Model, db, transaction
 
-
 View = Callable[..., Any]
 
 
