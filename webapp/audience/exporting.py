@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,11 +11,12 @@ from sqlalchemy import Select, func, select
 
 from webapp.audience.cells import REASONS
 from webapp.audience.errors import TooManyForExcel
+from webapp.audience.layout import Layout
 from webapp.audience.models import DoNotContact, Import, ImportRefusal, RecipientList
 from webapp.audience.recipients import Filter, matching
 from webapp.db import db
 from webapp.web.formats import country as country_name
-from webapp.web.spreadsheets import Column, Sheet, Value, write_xlsx
+from webapp.web.spreadsheets import Column, Sheet, Value, csv_lines, write_xlsx
 
 XLSX_ROWS_MAX = 100_000  # takes about ten seconds; beyond, CSV is streamed at any size
 ROWS_AT_ONCE = 2_000
@@ -76,6 +78,13 @@ def refusals_sheet(task: Import, headers: Sequence[str], zone: ZoneInfo) -> Shee
         *(Column(name or _("column %(number)s", number=place)) for place, name in enumerate(names, 1)),
     ]
     return Sheet(_("Refused rows"), columns, refusal_rows(task.id, width), zone)
+
+
+def write_refusals(task: Import, path: Path) -> None:
+    """The refused rows of an import as a CSV file."""
+    sheet = refusals_sheet(task, Layout.from_json(task.layout).headers, ZoneInfo("UTC"))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.writelines(csv_lines(sheet))
 
 
 def widest(import_id: int) -> Select[Any]:

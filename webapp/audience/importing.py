@@ -5,13 +5,14 @@ the import in it. A worker that is killed loses the batch it was in and nothing 
 import again reads over the batches that are done, remembering their numbers, and goes on behind them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from flask_babel import gettext as _
 from numpy.typing import NDArray
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -49,7 +50,13 @@ class Memory:
     alone_at: int | None = None
 
 
-def run_import(import_id: int, *, now: datetime, path: Path | None = None) -> None:
+Watch = Callable[[int, int], None]
+"""Is told after each batch how many bytes of the file are read, and how many it has."""
+
+
+def run_import(
+    import_id: int, *, now: datetime, path: Path | None = None, watch: Watch | None = None
+) -> None:
     """Runs a confirmed import from where it stands to its end.
 
     A file that breaks in the middle ends it as failed, with a sentence; what was taken by then stays.
@@ -58,19 +65,9 @@ def run_import(import_id: int, *, now: datetime, path: Path | None = None) -> No
         task = session.get_one(Import, import_id)
         if task.status != "running":
             return
-    with failures_told(import_id, now), kept_file(import_id, path) as file:
-        take_file(import_id, file, now)
+    with failures_told(import_id, now), uploads.kept(import_id, path) as file:
+        take_file(import_id, file, now, watch)
         finish(import_id, now)
-
-
-@contextmanager
-def kept_file(import_id: int, path: Path | None) -> Iterator[Path]:
-    """The file given, or the one that was uploaded."""
-    if path is not None:
-        yield path
-        return
-    with uploads.on_disk(import_id) as kept:
-        yield kept
 
 
 @contextmanager
@@ -84,6 +81,10 @@ def failures_told(import_id: int, now: datetime) -> Iterator[None]:
         end(import_id, "cancelled", None, now)
     except ImportRefused as refused:
         end(import_id, "failed", refused.sentence, now)
+    except FileNotFoundError:
+        end(
+            import_id, "failed", _("The file is no longer kept. Import it again: nobody is added twice."), now
+        )
 
 
 def end(import_id: int, status: str, failure: str | None, now: datetime) -> None:
@@ -96,7 +97,7 @@ def end(import_id: int, status: str, failure: str | None, now: datetime) -> None
     uploads.discard(import_id)
 
 
-def take_file(import_id: int, path: Path, now: datetime) -> None:
+def take_file(import_id: int, path: Path, now: datetime, watch: Watch | None = None) -> None:
     with transaction() as session:
         task = session.get_one(Import, import_id)
         layout, plan, done = Layout.from_json(task.layout), Plan.of(task.mapping, task.country), task.batches
@@ -109,6 +110,8 @@ def take_file(import_id: int, path: Path, now: datetime) -> None:
         if batch.number >= done:
             take_batch(import_id, batch, taken, memory, now)
         memory.seen.add(taken.phones)
+        if watch:
+            watch(batch.position, batch.position_total)
 
 
 def version_if_empty(session: Session, task: Import) -> int | None:

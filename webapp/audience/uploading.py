@@ -43,28 +43,48 @@ def upload(
     with transaction() as session:
         if list_id is not None:
             own_list(session, platform_id, list_id)
-        task = Import(
-            platform_id=platform_id,
-            list_id=list_id,
-            purpose=RECIPIENTS if list_id is not None else DO_NOT_CONTACT,
-            status="uploaded",
-            file_name=Path(file_name).name[-FILE_NAME_CHARACTERS:] or "file",
-            file_bytes=0,
-            format="csv",
-            reason=reason,
-            by_id=by_id,
-            by_name=by_name,
-            created_at=now,
-        )
+        task = new_import(platform_id, list_id, file_name, by_name, now)
+        task.by_id, task.reason = by_id, reason
         session.add(task)
         session.flush()
         task.file_bytes = uploads.store(task.id, stream)
         if not task.file_bytes:
             raise ImportRefused(_("This file is empty."))
         with uploads.on_disk(task.id) as path:
-            found, _rows = tables.inspect(path, unpacked_bytes_max())
-        task.format, task.layout = found.format, found.as_json()
+            understand(task, path)
         return task
+
+
+def register(platform_id: int, list_id: int, file: Path, *, by_name: str, now: datetime) -> Import:
+    """The same for a file that lies on this machine and stays there. Raises `ImportRefused`."""
+    with transaction() as session:
+        own_list(session, platform_id, list_id)
+        task = new_import(platform_id, list_id, file.name, by_name, now)
+        task.file_bytes = file.stat().st_size
+        understand(task, file)
+        session.add(task)
+        session.flush()
+        return task
+
+
+def new_import(platform_id: int, list_id: int | None, file_name: str, by_name: str, now: datetime) -> Import:
+    return Import(
+        platform_id=platform_id,
+        list_id=list_id,
+        purpose=RECIPIENTS if list_id is not None else DO_NOT_CONTACT,
+        status="uploaded",
+        file_name=Path(file_name).name[-FILE_NAME_CHARACTERS:] or "file",
+        file_bytes=0,
+        format="csv",
+        by_name=by_name,
+        created_at=now,
+    )
+
+
+def understand(task: Import, path: Path) -> None:
+    """Finds out how the file is written. Raises `ImportRefused`."""
+    found, _rows = tables.inspect(path, unpacked_bytes_max())
+    task.format, task.layout = found.format, found.as_json()
 
 
 @dataclass(frozen=True)
@@ -78,11 +98,11 @@ class Proposal:
     suggested: Sequence[str]
 
 
-def proposal(import_id: int) -> Proposal:
-    """What the page of the columns shows. FileNotFoundError when the file is gone."""
+def proposal(import_id: int, file: Path | None = None) -> Proposal:
+    """What the page of the columns shows. FileNotFoundError when the uploaded file is gone."""
     task = db.session().get_one(Import, import_id)
     found = Layout.from_json(task.layout)
-    with uploads.on_disk(import_id) as path:
+    with uploads.kept(import_id, file) as path:
         rows = tables.sample_rows(path, found, unpacked_bytes_max())
     data = [row for row in rows if row[0] > found.header_row]
     width = max([len(found.headers), *(len(cells) for _number, cells in data)])

@@ -48,6 +48,16 @@ def on_disk(import_id: int) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def kept(import_id: int, path: Path | None) -> Iterator[Path]:
+    """The file given, or the one that was uploaded."""
+    if path is not None:
+        yield path
+        return
+    with on_disk(import_id) as file:
+        yield file
+
+
 def copy_parts(import_id: int, file: IO[bytes]) -> int:
     """Writes the pieces one after the other; returns the bytes."""
     written, number = 0, 0

@@ -1,0 +1,121 @@
+"""A real process that imports is killed with SIGKILL: nothing is lost, and running it again finishes it."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import create_engine, text
+
+from tests.audience.scenes import NOW, csv_file, make_list
+from tests.personas import make_platform
+from webapp.audience import snapshots, uploading
+from webapp.audience.models import Import
+from webapp.db import db, transaction
+
+ROWS, BATCH_ROWS = 6_000, 250
+ROOT = Path(__file__).resolve().parents[2]
+RUN = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from webapp import config, create_app
+from webapp.audience import importing
+url, instance, import_id, batch_rows = sys.argv[1:]
+importing.BATCH_ROWS = int(batch_rows)
+settings = config.Settings(database_url=url, instance=Path(instance), secret_key="a secret for tests only")
+with create_app(settings, url).app_context():
+    importing.run_import(int(import_id), now=datetime.now(UTC))
+"""
+
+
+def rows() -> list[list[str]]:
+    """Numbers of which every fifth comes twice, far apart, and some that are none."""
+    numbers = [f"+39333{place % 5_000:07d}" for place in range(ROWS - 40)] + ["nonsense"] * 40
+    return [["phone", "name"], *([number, f"name {place}"] for place, number in enumerate(numbers))]
+
+
+def confirmed(app: Flask, name: str) -> tuple[int, int]:
+    """A list and a confirmed import of those rows."""
+    with app.app_context(), transaction():
+        customers = make_list(make_platform(name))
+        file = io.BytesIO(csv_file(rows()))
+        task = uploading.upload(
+            customers.platform_id, customers.id, "a.csv", file, by_id=None, by_name="Ada", now=NOW
+        )
+        uploading.choose_columns(customers.platform_id, task.id, ["phone", "field:name"], "IT", check=False)
+        uploading.confirm(customers.platform_id, task.id, now=NOW, enqueue=False)
+        return customers.id, task.id
+
+
+def runner(app: Flask, import_id: int) -> "subprocess.Popen[bytes]":
+    arguments = (app.config["SQLALCHEMY_DATABASE_URI"], app.instance_path, str(import_id), str(BATCH_ROWS))
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, "-c", RUN, *arguments], env=environment, cwd=ROOT)  # noqa: S603
+
+
+def killed_after(app: Flask, import_id: int, batches: int) -> None:
+    """Runs the import in a process and kills it when so many batches are in."""
+    engine = create_engine(app.config["SQLALCHEMY_DATABASE_URI"])
+    asked = text("SELECT batches, status FROM import WHERE id = :id")
+    process = runner(app, import_id)
+    deadline = time.monotonic() + 120
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            while process.poll() is None and time.monotonic() < deadline:
+                if connection.execute(asked, {"id": import_id}).one().batches >= batches:
+                    break
+                time.sleep(0.002)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        engine.dispose()
+    assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
+
+
+def state(app: Flask, list_id: int, import_id: int) -> tuple[object, ...]:
+    """Everything that must be as if nothing had happened."""
+    with app.app_context():
+        task = db.session.get_one(Import, import_id)
+        loaded = snapshots.load_audience(task.platform_id, [list_id]).lists[0]
+        refused = text("SELECT row, reason FROM import_refusal WHERE import_id = :id ORDER BY row")
+        dirty = text("SELECT count(*) FROM recipient_chunk WHERE list_id = :id AND dirty")
+        stored = text("SELECT phone, fields->>'name' FROM recipient WHERE list_id = :id ORDER BY phone")
+        return (
+            (task.status, task.rows_read, task.added, task.updated, task.unchanged, task.duplicates, task.refused),
+            sorted(zip(loaded.phones.tolist(), loaded.fields["name"], strict=True)),
+            db.session.execute(stored, {"id": list_id}).all(),
+            db.session.execute(refused, {"id": import_id}).all(),
+            db.session.execute(dirty, {"id": list_id}).scalar(),
+        )
+
+
+def test_an_import_killed_three_times_ends_like_one_that_was_not(committed_app: Flask) -> None:
+    app = committed_app
+    undisturbed, disturbed = confirmed(app, "Aurora"), confirmed(app, "Borealis")
+    assert runner(app, undisturbed[1]).wait() == 0
+    for batches in (1, 7, 20):
+        killed_after(app, disturbed[1], batches)
+    with app.app_context():
+        between = db.session.get_one(Import, disturbed[1])
+        assert between.status == "running"
+        assert BATCH_ROWS <= between.rows_read < ROWS
+    assert runner(app, disturbed[1]).wait() == 0
+    expected, found = state(app, *undisturbed), state(app, *disturbed)
+    assert expected[0] == ("done", ROWS, 5_000, 0, 0, ROWS - 40 - 5_000, 40)
+    assert found == expected
+
+
+@pytest.mark.parametrize("workers", [3])
+def test_several_workers_with_one_import_do_it_once(committed_app: Flask, workers: int) -> None:
+    app = committed_app
+    list_id, import_id = confirmed(app, "Aurora")
+    processes = [runner(app, import_id) for _ in range(workers)]
+    assert [process.wait() for process in processes] == [0] * workers
+    counts = state(app, list_id, import_id)[0]
+    assert counts == ("done", ROWS, 5_000, 0, 0, ROWS - 40 - 5_000, 40)
