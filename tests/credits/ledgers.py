@@ -31,7 +31,11 @@ def make_list(platform_id, name=None):
 
 def grant(platform_id, credits, expires_on=None, *, now=NOW, **given):
     return engine.grant(
-        platform_id, credits, expires_on=expires_on, **({"reason": "bonus", "actor": ADA, "key": key()} | given), now=now
+        platform_id,
+        credits,
+        expires_on=expires_on,
+        **({"reason": "bonus", "actor": ADA, "key": key()} | given),
+        now=now,
     )
 
 
@@ -102,7 +106,9 @@ def lots_left(platform_id, now=NOW):
 def slices(hold_id):
     """{lot: (credits, captured, released)} of a hold, in the order of lots."""
     rows = db.session.execute(
-        text("SELECT lot_id, credits, captured, released FROM hold_slice WHERE hold_id = :hold_id ORDER BY lot_id"),
+        text(
+            "SELECT lot_id, credits, captured, released FROM hold_slice WHERE hold_id = :hold_id ORDER BY lot_id"
+        ),
         {"hold_id": hold_id},
     )
     return {row[0]: tuple(row[1:]) for row in rows}
@@ -110,7 +116,16 @@ def slices(hold_id):
 
 def rows_of_ledger():
     """How many rows every table of the ledger has, and the sum of what changes: equal means nothing was done."""
-    tables = ("ledger_transaction", "ledger_entry", "lot_line", "lot_renewal", "access_change", "charge", "lot", "hold")
+    tables = (
+        "ledger_transaction",
+        "ledger_entry",
+        "lot_line",
+        "lot_renewal",
+        "access_change",
+        "charge",
+        "lot",
+        "hold",
+    )
     counted = [db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables]
     sums = "SELECT coalesce(sum(unassigned), 0), coalesce(sum(assigned), 0) FROM credit_pool"
     return counted, tuple(db.session.execute(text(sums)).one())

@@ -91,7 +91,9 @@ class Model:
         }
 
     def expire(self, now):
-        due = sorted({facts["on"] for lot, facts in self.lots.items() if facts["left"] and self.dead(lot, now)})
+        due = sorted(
+            {facts["on"] for lot, facts in self.lots.items() if facts["left"] and self.dead(lot, now)}
+        )
         for day in due:
             lots = [lot for lot, facts in self.lots.items() if facts["on"] == day]
             gone = sum(self.lots[lot]["left"] for lot in lots)
@@ -129,7 +131,9 @@ class Model:
         for key, credits in demands:
             wanted[key] = wanted.get(key, 0) + credits
         from_pool = sum(credits for key, credits in wanted.items() if key not in self.limited)
-        if from_pool > self.unassigned or any(n > self.limited[k] for k, n in wanted.items() if k in self.limited):
+        if from_pool > self.unassigned or any(
+            n > self.limited[k] for k, n in wanted.items() if k in self.limited
+        ):
             raise Refusal("InsufficientCredits")
         rest, slices = sum(wanted.values()), {}
         for lot in self.burn(lot for lot in self.lots if not self.dead(lot, max(now, send_at))):

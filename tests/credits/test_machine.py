@@ -7,7 +7,14 @@ from itertools import count
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from sqlalchemy import text
 
 from tests.credits.ledgers import ADA, make_list
@@ -114,7 +121,13 @@ class Ledger(RuleBasedStateMachine):
     def grant(self, credits, days):
         on = None if days is None else self.now.astimezone(ITALY).date() + timedelta(days=days)
         result = engine.grant(
-            self.platform, credits, expires_on=on, reason="x", actor=ADA, now=self.now, key=(key := f"key-{next(numbers)}")
+            self.platform,
+            credits,
+            expires_on=on,
+            reason="x",
+            actor=ADA,
+            now=self.now,
+            key=(key := f"key-{next(numbers)}"),
         )
         given = {"expires_on": on, "reason": "x", "actor": ADA, "now": self.now, "key": key}
         self.done.append((engine.grant, (self.platform, credits), given, result))
@@ -143,7 +156,11 @@ class Ledger(RuleBasedStateMachine):
         amounts = st.none() | st.integers(0, 80)
         wanted = data.draw(st.dictionaries(st.sampled_from(self.lists), amounts, min_size=1))
         self.play(
-            engine.set_access, self.platform, wanted, actor=ADA, model=self.attempt(lambda model: model.access(wanted))
+            engine.set_access,
+            self.platform,
+            wanted,
+            actor=ADA,
+            model=self.attempt(lambda model: model.access(wanted)),
         )
 
     @rule()
@@ -203,7 +220,9 @@ class Ledger(RuleBasedStateMachine):
             message = data.draw(st.just(self.messages) | known)
             key = data.draw(st.sampled_from(sorted(self.model.holds[hold]["demands"], key=str)))
             batch[message] = (key, data.draw(st.integers(1, 12)), data.draw(st.sampled_from(["IT", "DE"])))
-        charges = [Charge(m, key, country, 1, n, "world_rates", "1") for m, (key, n, country) in batch.items()]
+        charges = [
+            Charge(m, key, country, 1, n, "world_rates", "1") for m, (key, n, country) in batch.items()
+        ]
         played = self.play(
             engine.capture, hold, charges,
             model=lambda: self.model.capture(hold, {m: (key, n) for m, (key, n, _) in batch.items()}),
@@ -237,7 +256,9 @@ class Ledger(RuleBasedStateMachine):
             model.lots[lot]["left"] -= credits
             model.unassigned -= credits
 
-        self.play(engine.adjust, self.platform, lot, credits, model=self.attempt(change), reason="x", actor=ADA)
+        self.play(
+            engine.adjust, self.platform, lot, credits, model=self.attempt(change), reason="x", actor=ADA
+        )
 
     @rule()
     def expire_due(self):
@@ -257,10 +278,16 @@ class Ledger(RuleBasedStateMachine):
     def time_passes(self, step):
         self.now += step
 
-    @precondition(lambda self: any(lot["on"] and lot["on"] > self.today() for lot in self.model.lots.values()))
-    @rule(data=st.data(), beside=st.sampled_from([timedelta(), timedelta(microseconds=-1), timedelta(days=3)]))
+    @precondition(
+        lambda self: any(lot["on"] and lot["on"] > self.today() for lot in self.model.lots.values())
+    )
+    @rule(
+        data=st.data(), beside=st.sampled_from([timedelta(), timedelta(microseconds=-1), timedelta(days=3)])
+    )
     def a_midnight_comes(self, data, beside):
-        days = sorted({lot["on"] for lot in self.model.lots.values() if lot["on"] and lot["on"] > self.today()})
+        days = sorted(
+            {lot["on"] for lot in self.model.lots.values() if lot["on"] and lot["on"] > self.today()}
+        )
         self.now = max(self.now, midnight(data.draw(st.sampled_from(days))) + beside)
 
     def today(self):
@@ -275,7 +302,9 @@ class Ledger(RuleBasedStateMachine):
         assert again.replayed
         assert {**vars(again), "replayed": False} == vars(result)
         with pytest.raises(engine.IdempotencyConflict):
-            engine.grant(self.platform, 77, expires_on=None, reason="other", actor=ADA, now=self.now, key=given["key"])
+            engine.grant(
+                self.platform, 77, expires_on=None, reason="other", actor=ADA, now=self.now, key=given["key"]
+            )
         assert self.rows() == rows
 
     @precondition(lambda self: self.past)
@@ -293,8 +322,16 @@ class Ledger(RuleBasedStateMachine):
     # What must hold
 
     def told(self, balance):
-        assert balance.available == balance.unassigned + balance.assigned == sum(lot.credits_left for lot in balance.lots)
-        assert balance.held == sum(lot.held for lot in balance.lots) == sum(hold.credits for hold in balance.holds)
+        assert (
+            balance.available
+            == balance.unassigned + balance.assigned
+            == sum(lot.credits_left for lot in balance.lots)
+        )
+        assert (
+            balance.held
+            == sum(lot.held for lot in balance.lots)
+            == sum(hold.credits for hold in balance.holds)
+        )
         assert balance.assigned == sum(one.assigned for one in balance.lists)
         return {
             "unassigned": balance.unassigned,
@@ -317,7 +354,8 @@ class Ledger(RuleBasedStateMachine):
         """Every step compares every balance with the model; this one reads the books behind them as well."""
         assert engine.verify() == ()
         used = db.session.execute(
-            text("SELECT coalesce(sum(credits), 0) FROM usage_day WHERE platform_id = :p"), {"p": self.platform}
+            text("SELECT coalesce(sum(credits), 0) FROM usage_day WHERE platform_id = :p"),
+            {"p": self.platform},
         ).scalar_one()
         assert used == sum(credits for _, credits in self.model.charged.values())
         assert engine.balance(self.other, now=self.now) == self.bystander
@@ -342,7 +380,7 @@ def run_machine(app, runs):
         suppress_health_check=list(HealthCheck),
         print_blob=True,
         report_multiple_bugs=False,
-        phases=[Phase.generate] if os.environ.get('NOSHRINK') else list(Phase),
+        phases=[Phase.generate] if os.environ.get("NOSHRINK") else list(Phase),
     )
     with app.app_context():
         run_state_machine_as_test(Swept, settings=chosen)

@@ -73,7 +73,9 @@ def the_books_are_right(database):
 
 def choose(platform, **values):
     for column, value in values.items():
-        db.session.execute(text(f"UPDATE platform SET {column} = :value WHERE id = :id"), {"value": value, "id": platform})
+        db.session.execute(
+            text(f"UPDATE platform SET {column} = :value WHERE id = :id"), {"value": value, "id": platform}
+        )
 
 
 # R2
@@ -86,9 +88,15 @@ def test_r2_available_is_unassigned_and_assigned_and_what_unexpired_lots_have_le
     hold(platform, {vip: 10, None: 5})
     told = engine.balance(platform, now=NOW)
     assert (told.available, told.held, told.unassigned, told.assigned) == (55, 15, 35, 20)
-    assert [(one.list_id, one.access, one.assigned, one.held) for one in told.lists] == [(vip, "limited", 20, 10)]
+    assert [(one.list_id, one.access, one.assigned, one.held) for one in told.lists] == [
+        (vip, "limited", 20, 10)
+    ]
     assert [(one.label, one.subject, one.credits) for one in told.holds] == [("Spring sale", CAMPAIGN, 15)]
-    assert (told.next_expiry.on, told.next_expiry.last_usable_on, told.next_expiry.credits) == (JUNE, day("2027-05-31"), 50)
+    assert (told.next_expiry.on, told.next_expiry.last_usable_on, told.next_expiry.credits) == (
+        JUNE,
+        day("2027-05-31"),
+        50,
+    )
 
 
 def test_r2_a_new_platform_has_nothing_and_says_so(platform):
@@ -108,7 +116,11 @@ def test_r4_a_second_payment_notice_creates_no_credits(platform):
     first = purchase(platform, 100, key="order-3")
     again = purchase(platform, 100, key="order-3", now=NOW + timedelta(days=400))
     assert again.replayed
-    assert (again.lot_id, again.expires_on, again.transaction_id) == (first.lot_id, first.expires_on, first.transaction_id)
+    assert (again.lot_id, again.expires_on, again.transaction_id) == (
+        first.lot_id,
+        first.expires_on,
+        first.transaction_id,
+    )
     assert totals(platform)[0] == 100
 
 
@@ -133,7 +145,9 @@ def test_r4_no_operation_takes_credits_to_another_platform_or_back_out(database)
         ("2027-10-31T00:30:00+00:00", 12, "2028-10-31"),  # the day the clocks go back
     ],
 )
-def test_r5_credits_expire_on_the_italian_day_of_payment_some_months_later(platform, paid_at, months, expires_on):
+def test_r5_credits_expire_on_the_italian_day_of_payment_some_months_later(
+    platform, paid_at, months, expires_on
+):
     paid = purchase(platform, 10, months, now=datetime.fromisoformat(paid_at))
     assert paid.expires_on == day(expires_on)
 
@@ -149,7 +163,9 @@ def test_r5_credits_expire_on_the_italian_day_of_payment_some_months_later(platf
         ("2028-02-29", "2028-02-28T23:00+00:00"),
     ],
 )
-def test_r5_credits_are_usable_until_the_last_microsecond_before_italian_midnight(platform, expires_on, midnight):
+def test_r5_credits_are_usable_until_the_last_microsecond_before_italian_midnight(
+    platform, expires_on, midnight
+):
     grant(platform, 7, day(expires_on))
     instant = datetime.fromisoformat(midnight)
     assert totals(platform, instant - timedelta(microseconds=1)) == (7, 0, 0)
@@ -207,7 +223,9 @@ def test_r6_the_page_before_payment_shows_the_very_dates_that_payment_makes(plat
     lot = grant(platform, 10, JUNE)
     hold(platform, 4)
     shown = engine.preview_purchase(platform, validity_months=24, now=NOW)
-    assert [(one.lot_id, one.credits, one.expires_on) for one in shown.lots_before] == [(lot.lot_id, 10, JUNE)]
+    assert [(one.lot_id, one.credits, one.expires_on) for one in shown.lots_before] == [
+        (lot.lot_id, 10, JUNE)
+    ]
     assert [one.expires_on for one in shown.lots_after] == [shown.expires_on]
     bought = purchase(platform, 1, 24)
     assert (bought.renewals, bought.expires_on) == (shown.renewals, shown.expires_on)
@@ -249,7 +267,9 @@ def test_r7_an_adjustment_lowers_one_lot_against_the_unassigned(platform, vip):
 
 
 @pytest.mark.parametrize(("credits", "available"), [(11, 10), (7, 6)])
-def test_r7_an_adjustment_never_takes_more_than_the_lot_or_the_unassigned_has(platform, vip, credits, available):
+def test_r7_an_adjustment_never_takes_more_than_the_lot_or_the_unassigned_has(
+    platform, vip, credits, available
+):
     lot = grant(platform, 10)
     if available == 6:
         assign(platform, {vip: 4})
@@ -281,7 +301,11 @@ def test_r8_a_platform_may_burn_the_earliest_expiry_first(platform):
     choose(platform, burn_order="earliest_expiry_first")
     lasting, late, soon = grant(platform, 20), grant(platform, 20, JULY), grant(platform, 20, JUNE)
     held = hold(platform, 45)
-    assert slices(held.hold_id) == {lasting.lot_id: (5, 0, 0), late.lot_id: (20, 0, 0), soon.lot_id: (20, 0, 0)}
+    assert slices(held.hold_id) == {
+        lasting.lot_id: (5, 0, 0),
+        late.lot_id: (20, 0, 0),
+        soon.lot_id: (20, 0, 0),
+    }
 
 
 def test_r8_of_equal_expiry_the_older_lot_goes_first_under_either_order(platform):
@@ -297,7 +321,11 @@ def test_r8_the_order_in_force_is_written_on_every_transaction_and_told_of_the_p
     grant(platform, 10)
     choose(platform, burn_order="earliest_expiry_first")
     grant(platform, 10, now=NOW + timedelta(days=2))
-    orders = db.session.execute(text("SELECT burn_order FROM ledger_transaction ORDER BY id DESC LIMIT 2")).scalars().all()
+    orders = (
+        db.session.execute(text("SELECT burn_order FROM ledger_transaction ORDER BY id DESC LIMIT 2"))
+        .scalars()
+        .all()
+    )
     assert orders == ["earliest_expiry_first", "latest_expiry_first"]
     told = engine.balance(platform, now=NOW + timedelta(days=3), at=NOW + timedelta(days=1))
     assert told.burn_order == "latest_expiry_first"
@@ -348,7 +376,9 @@ def test_r9_lists_change_together_or_not_at_all(platform, shop, vip):
     before = rows_of_ledger()
     with pytest.raises(InsufficientCredits) as caught:
         engine.set_access(platform, {vip: 60, shop: 41}, actor=ADA, now=NOW, key=key())
-    assert [(s.list_id, s.needed, s.available, s.short) for s in caught.value.shortfalls] == [(shop, 41, 40, 1)]
+    assert [(s.list_id, s.needed, s.available, s.short) for s in caught.value.shortfalls] == [
+        (shop, 41, 40, 1)
+    ]
     assert rows_of_ledger() == before
     engine.set_access(platform, {vip: 60, shop: 40}, actor=ADA, now=NOW, key=key())
     assert assigned(platform) == {shop: 40, vip: 60}
@@ -476,7 +506,9 @@ def test_r10_every_write_first_expires_what_is_due_as_a_transaction_of_its_own(p
     grant(platform, 10, JUNE)
     grant(platform, 5, now=expires_at(JUNE))
     kinds = db.session.execute(
-        text("SELECT kind, key IS NULL, available_after FROM ledger_transaction WHERE platform_id = :id ORDER BY id"),
+        text(
+            "SELECT kind, key IS NULL, available_after FROM ledger_transaction WHERE platform_id = :id ORDER BY id"
+        ),
         {"id": platform},
     ).all()
     assert [tuple(row) for row in kinds] == [("grant", False, 10), ("expire", True, 0), ("grant", False, 5)]
@@ -490,9 +522,14 @@ def test_r11_a_hold_takes_each_demand_from_its_own_funding_and_partitions_one_su
     assign(platform, {vip: 30})
     held = hold(platform, {shop: 20, vip: 10, None: 5})
     rows = db.session.execute(
-        text("SELECT list_id, funding, credits FROM hold_demand WHERE hold_id = :id ORDER BY position"), {"id": held.hold_id}
+        text("SELECT list_id, funding, credits FROM hold_demand WHERE hold_id = :id ORDER BY position"),
+        {"id": held.hold_id},
     ).all()
-    assert [tuple(row) for row in rows] == [(shop, "unassigned", 20), (vip, "assigned", 10), (None, "unassigned", 5)]
+    assert [tuple(row) for row in rows] == [
+        (shop, "unassigned", 20),
+        (vip, "assigned", 10),
+        (None, "unassigned", 5),
+    ]
     assert slices(held.hold_id) == {lot.lot_id: (35, 0, 0)}
     assert totals(platform) == (45, 20, 35)
 
@@ -502,7 +539,10 @@ def test_r11_where_free_lists_share_too_little_the_later_chosen_ones_fall_short(
     grant(platform, 100)
     with pytest.raises(InsufficientCredits) as caught:
         hold(platform, {vip: 60, third: 60, shop: 10})
-    assert [(s.list_id, s.needed, s.available) for s in caught.value.shortfalls] == [(third, 60, 40), (shop, 10, 0)]
+    assert [(s.list_id, s.needed, s.available) for s in caught.value.shortfalls] == [
+        (third, 60, 40),
+        (shop, 10, 0),
+    ]
     assert (caught.value.needed, caught.value.available) == (130, 100)
 
 
@@ -513,7 +553,9 @@ def test_r11_credits_that_expire_before_the_send_time_are_not_held(platform):
         hold(platform, 21, send_at=send_at)
     refusal = caught.value
     assert (refusal.needed, refusal.usable, refusal.send_at) == (21, 20, send_at)
-    assert [(one.lot_id, one.credits, one.expires_on) for one in refusal.expiring] == [(soon.lot_id, 50, JUNE)]
+    assert [(one.lot_id, one.credits, one.expires_on) for one in refusal.expiring] == [
+        (soon.lot_id, 50, JUNE)
+    ]
     held = hold(platform, 20, send_at=send_at)
     assert slices(held.hold_id) == {late.lot_id: (20, 0, 0)}
     hold(platform, 50, send_at=send_at - timedelta(microseconds=1))
@@ -525,7 +567,12 @@ def test_r11_a_quote_is_told_what_lists_may_spend_at_the_send_time(platform, sho
     assign(platform, {vip: 40})
     told = engine.funding(platform, [shop, vip], now=NOW, send_at=expires_at(JUNE))
     assert (told.unassigned, told.limited, told.usable, told.expiring_before) == (30, {vip: 40}, 20, 50)
-    assert (told.available(shop), told.available(vip), told.access(vip), told.access(shop)) == (20, 20, "limited", "free")
+    assert (told.available(shop), told.available(vip), told.access(vip), told.access(shop)) == (
+        20,
+        20,
+        "limited",
+        "free",
+    )
 
 
 def test_r11_a_refused_hold_changes_nothing_and_its_key_may_be_tried_again(platform):
@@ -679,7 +726,12 @@ def test_r12_rescheduling_swaps_the_hold_and_may_spend_what_the_old_one_held(pla
     new = reschedule(old.hold_id, {vip: 3, None: 5}, send_at=NOW + timedelta(days=1))
     assert totals(platform) == (1, 1, 8)
     [told] = engine.balance(platform, now=NOW).holds
-    assert (told.id, told.label, told.subject, told.send_at) == (new.hold_id, "Spring sale", CAMPAIGN, NOW + timedelta(days=1))
+    assert (told.id, told.label, told.subject, told.send_at) == (
+        new.hold_id,
+        "Spring sale",
+        CAMPAIGN,
+        NOW + timedelta(days=1),
+    )
 
 
 def test_r12_a_refused_rescheduling_keeps_the_old_hold(platform):
@@ -704,7 +756,9 @@ def test_splitting_a_capture_changes_nothing(platform):
     split = hold(platform, 20)
     for credits in (3, 4, 5):
         capture(split.hold_id, [charge(credits=credits)])
-    assert sum(part[1] for part in slices(split.hold_id).values()) == sum(part[1] for part in one.values()) == 12
+    assert (
+        sum(part[1] for part in slices(split.hold_id).values()) == sum(part[1] for part in one.values()) == 12
+    )
 
 
 def test_a_new_lot_changes_no_holds_lots_or_amounts_only_their_days(platform):
@@ -721,7 +775,10 @@ def test_a_new_lot_changes_no_holds_lots_or_amounts_only_their_days(platform):
 def test_r15_usage_is_told_by_day_list_campaign_and_country_and_equals_the_charges(platform, shop, vip):
     grant(platform, 100)
     held = hold(platform, {shop: 30, vip: 30, None: 10})
-    capture(held.hold_id, [charge(shop, 2, segments=3), charge(vip, 4, country="DE"), charge(None, 1, country="DE")])
+    capture(
+        held.hold_id,
+        [charge(shop, 2, segments=3), charge(vip, 4, country="DE"), charge(None, 1, country="DE")],
+    )
     capture(held.hold_id, [charge(shop, 2)], now=NOW + timedelta(days=1))
     days = {"from_on": NOW.date(), "to_on": NOW.date() + timedelta(days=1)}
 
@@ -749,7 +806,9 @@ def test_r15_roll_ups_can_be_dropped_and_rebuilt_without_changing_an_answer(plat
     db.session.execute(text("TRUNCATE usage_day"))
     assert {drift.check for drift in engine.verify()} == {"usage"}
     engine.rebuild_usage()
-    assert [engine.usage(platform, **days, group=group) for group in ("day", "list", "campaign", "country")] == before
+    assert [
+        engine.usage(platform, **days, group=group) for group in ("day", "list", "campaign", "country")
+    ] == before
 
 
 def test_r16_a_changed_time_zone_changes_later_days_only(platform):
@@ -785,14 +844,24 @@ def every_verb(platform, vip):
     held, other = hold(platform, {vip: 50}), hold(platform, {vip: 50})
     subject = {"subject": CAMPAIGN, "label": "x", "actor": ADA}
     return {
-        "grant": lambda k, n=5: engine.grant(platform, n, expires_on=JUNE, reason="x", actor=ADA, now=NOW, key=k),
+        "grant": lambda k, n=5: engine.grant(
+            platform, n, expires_on=JUNE, reason="x", actor=ADA, now=NOW, key=k
+        ),
         "purchase": lambda k, n=5: engine.purchase(
             platform, n, validity_months=3, subject=ORDER, actor=ADA, now=NOW, key=k
         ),
-        "adjust": lambda k, n=5: engine.adjust(platform, lot.lot_id, n, reason="x", actor=ADA, now=NOW, key=k),
-        "hold": lambda k, n=5: engine.place_hold(platform, [Demand(vip, n)], send_at=NOW, now=NOW, key=k, **subject),
-        "capture": lambda k, n=5: engine.capture(held.hold_id, [charge(vip, n, message_id=10**9)], now=NOW, key=k),
-        "release": lambda k, n=5: engine.release(held.hold_id, {vip: n}, reason="x", actor=ADA, now=NOW, key=k),
+        "adjust": lambda k, n=5: engine.adjust(
+            platform, lot.lot_id, n, reason="x", actor=ADA, now=NOW, key=k
+        ),
+        "hold": lambda k, n=5: engine.place_hold(
+            platform, [Demand(vip, n)], send_at=NOW, now=NOW, key=k, **subject
+        ),
+        "capture": lambda k, n=5: engine.capture(
+            held.hold_id, [charge(vip, n, message_id=10**9)], now=NOW, key=k
+        ),
+        "release": lambda k, n=5: engine.release(
+            held.hold_id, {vip: n}, reason="x", actor=ADA, now=NOW, key=k
+        ),
         "reschedule": lambda k, n=5: engine.reschedule(
             other.hold_id, [Demand(vip, n)], send_at=NOW, actor=ADA, now=NOW, key=k
         ),

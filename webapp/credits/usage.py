@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Literal
 
 from webapp.credits.terms import Subject
-from webapp.credits.wire import reading
+from webapp.credits.wire import reading, unit
 
 Group = Literal["day", "list", "campaign", "country"]
 

@@ -41,6 +41,7 @@ def verify(platform_id: int | None = None) -> tuple[Drift, ...]:
 
 
 QUALIFIER = {
+    "orphans": "parts.",
     "funding": "demand.",
     "hold sums": "hold.",
     "lots": "lot.",

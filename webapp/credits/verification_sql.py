@@ -238,7 +238,22 @@ FROM told JOIN kept USING (platform_id, at)
 WHERE (told.unassigned, told.assigned, told.held) <> (kept.unassigned, kept.assigned, kept.held) AND {{of}}
 """
 
+ORPHANS = """
+WITH parts AS (
+    SELECT 'ledger_entry' AS part, platform_id, transaction_id FROM ledger_entry
+    UNION SELECT 'lot_line', platform_id, transaction_id FROM lot_line
+    UNION SELECT 'lot_renewal', platform_id, transaction_id FROM lot_renewal
+    UNION SELECT 'access_change', platform_id, transaction_id FROM access_change
+    UNION SELECT 'charge', platform_id, transaction_id FROM charge)
+SELECT parts.platform_id, parts.part || ' of transaction ' || parts.transaction_id || ': its ledger_transaction',
+       parts.transaction_id::text, NULL
+FROM parts LEFT JOIN ledger_transaction AS moved
+     ON moved.id = parts.transaction_id AND moved.platform_id = parts.platform_id
+WHERE moved.id IS NULL AND {of}
+"""
+
 CHECKS = {
+    "orphans": ORPHANS,
     "pool": POOL,
     "lists": LISTS,
     "holds": HOLDS,

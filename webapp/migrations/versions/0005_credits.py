@@ -647,7 +647,8 @@ def keep_charges_and_checkpoints_right() -> None:
     op.execute(DROP_LATER_CHECKPOINTS)
     op.execute(
         "CREATE TRIGGER drop_later_checkpoints AFTER INSERT ON ledger_transaction FOR EACH ROW "
-        "WHEN (NEW.at < NEW.written_at - interval '10 minutes') EXECUTE FUNCTION drop_later_checkpoints()"
+        "WHEN (NEW.at < greatest(NEW.written_at, NEW.recorded_at) - interval '10 minutes') "
+        "EXECUTE FUNCTION drop_later_checkpoints()"
     )
 
 
