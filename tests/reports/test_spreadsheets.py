@@ -251,3 +251,11 @@ def test_csv_writes_days_and_instants_that_sort():
 )
 def test_a_file_name_is_safe_in_a_header_and_on_a_disk(words, name):
     assert file_name(*words, extension="xlsx") == name
+
+
+def test_in_a_column_of_anything_each_cell_is_what_it_holds():
+    values = ["=1", 1284, date(2026, 5, 1), datetime(2026, 5, 1, 12, tzinfo=UTC), Decimal("1.5")]
+    text, number, day, instant, price = column_of(values, "any", ROME)
+    assert (text.data_type, number.value, number.number_format) == ("s", 1284, "#,##0")
+    assert (day.number_format, instant.number_format) == ("yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss")
+    assert (instant.value, price.value) == (datetime(2026, 5, 1, 14), 1.5)

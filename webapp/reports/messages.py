@@ -5,11 +5,11 @@ first does. The day of a message is that of its charge, in the platform's zone a
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Row, Select, select
 
 from webapp.campaigns.models import Message
 from webapp.credits.models import Charge, LedgerTransaction, UsageDay
@@ -50,7 +50,7 @@ def page_of(scope: Scope, before: int | None = None) -> MessagePage:
     statement = charged(scope).order_by(Message.id.desc()).limit(PER_PAGE + 1)
     if before is not None:
         statement = statement.where(Message.id < before)
-    found = [ChargedMessage(*row) for row in db.session.execute(statement)]
+    found = [message_of(row) for row in db.session.execute(statement)]
     rows = found[:PER_PAGE]
     return MessagePage(rows, rows[-1].id if len(found) > PER_PAGE else None)
 
@@ -59,7 +59,13 @@ def all_of(scope: Scope) -> Iterator[ChargedMessage]:
     """Every message of the scope by id, read as it is used: all of one state of the database."""
     statement = charged(scope).order_by(Message.id)
     for row in db.session.execute(statement, execution_options={"yield_per": PER_BATCH}):
-        yield ChargedMessage(*row)
+        yield message_of(row)
+
+
+def message_of(row: Row[Any]) -> ChargedMessage:
+    """A message from a row of `charged`, its number as people write it."""
+    message = ChargedMessage(*row)
+    return replace(message, phone=None if message.phone is None else f"+{message.phone}")
 
 
 def charged(scope: Scope) -> Select[Any]:

@@ -215,5 +215,5 @@ def back() -> str | None:
 
 def here() -> str:
     """This page again, with its search."""
-    given = {name: request.values.get(name) for name in ("q", "page", "back") if request.values.get(name)}
-    return url_for("credits.assign", **given)  # type: ignore[arg-type]
+    given = {"q": request.values.get("q"), "page": request.values.get("page"), "back": back()}
+    return url_for("credits.assign", **{name: value for name, value in given.items() if value})  # type: ignore[arg-type]

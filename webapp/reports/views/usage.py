@@ -137,7 +137,7 @@ def line_name(line: Line, level: str) -> str:
 def message_url(message_id: int, campaign_id: int | None) -> str | None:
     """The page of a message, where there is one."""
     if not campaign_id:
-        return None
+        return page_url("campaigns.single", message_id=message_id)
     return page_url("campaigns.message", campaign_id=campaign_id, message_id=message_id)
 
 
