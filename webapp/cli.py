@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from webapp import config, postgres, running
+from webapp import backup, config, postgres, running
 from webapp.errors import Refused
 from webapp.jobs import FEATURES
 
@@ -73,7 +73,7 @@ def declared(module: ModuleType) -> list[click.Command]:
     return [command for command in found if id(command) not in parts]
 
 
-for command in (running.run, running.web, running.worker, running.demo):
+for command in (running.run, running.web, running.worker, running.demo, backup.backup, backup.restore):
     group.add_command(command)
 
 

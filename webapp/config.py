@@ -55,6 +55,7 @@ class Settings:
     sandbox_port: int = 8010
     web_processes: int = 2
     worker_jobs: int = 4
+    upload_mb: int = 512
     log_level: str = "INFO"
     postgres_bin: Path | None = None
     postgres_user: str | None = None
@@ -86,6 +87,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         sandbox_port=number(environ, "SMS_CREDITS_SANDBOX_PORT", 8010, 1, 65535),
         web_processes=number(environ, "SMS_CREDITS_WEB_PROCESSES", 2, 1, 64),
         worker_jobs=number(environ, "SMS_CREDITS_WORKER_JOBS", 4, 1, 64),
+        upload_mb=number(environ, "SMS_CREDITS_UPLOAD_MB", 512, 1, 16_384),
         log_level=one_of(environ, "SMS_CREDITS_LOG_LEVEL", "INFO", LOG_LEVELS),
         postgres_bin=postgres_bin(environ),
         postgres_user=text(environ, "SMS_CREDITS_POSTGRES_USER"),
@@ -220,6 +222,7 @@ def flask_settings(settings: Settings, database_url: str) -> dict[str, object]:
     return {
         "SECRET_KEY": settings.secret_key,
         "SETTINGS": settings,
+        "UPLOAD_MB": settings.upload_mb,
         "SQLALCHEMY_DATABASE_URI": database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": {
             "pool_pre_ping": True,

@@ -13,6 +13,7 @@ import click
 from flask import Flask
 
 from webapp import config, create_app, jobs, migrating, postgres
+from webapp.db import db
 from webapp.errors import Refused
 from webapp.serving import Server
 from webapp.supervisor import Child, supervise
@@ -48,7 +49,11 @@ def application(settings: config.Settings | None = None) -> Iterator[Flask]:
         app = create_app(settings, url)
         migrating.ensure_schema(app)
         with app.app_context():
-            yield app
+            try:
+                yield app
+            finally:
+                db.session.remove()
+                db.engine.dispose()
 
 
 @click.command()
@@ -121,8 +126,16 @@ def web() -> None:
     settings = config.read()
     config.set_up_log(settings)
     with database(settings) as url:
-        migrating.ensure_schema(create_app(settings, url))
+        migrate_once(settings, url)
         Server(settings, lambda: create_app(settings, url)).run()
+
+
+def migrate_once(settings: config.Settings, url: str) -> None:
+    """Brings the schema up to date and leaves no connection open for the processes to come."""
+    app = create_app(settings, url)
+    migrating.ensure_schema(app)
+    with app.app_context():
+        db.engine.dispose()
 
 
 @click.command()

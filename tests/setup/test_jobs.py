@@ -128,8 +128,11 @@ def test_of_two_killed_jobs_of_one_name_both_are_settled(
         assert eventually(lambda: connection.execute(doing).scalar_one() == 0)
 
 
-def test_sigterm_lets_a_worker_finish_and_end(worker: Worker) -> None:
+def test_sigterm_lets_a_worker_finish_and_end(committed_app: Flask, worker: Worker, folder: Path) -> None:
     process = worker()
+    with committed_app.app_context():
+        tasks.in_context.enqueue(folder=str(folder))
+    assert eventually(lambda: marks(folder) == ["done.0"])
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 0
 

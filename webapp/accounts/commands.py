@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from email_validator import EmailNotValidError
+from flask import current_app
 
 from webapp import running
 from webapp.accounts import letters, people, platforms
@@ -81,8 +82,9 @@ def with_address(action: Callable[[], Any]) -> Any:
 
 def tell(facts: dict[str, Any], person: User, as_json: bool) -> None:
     """Sends the invitation and writes what was made, with the link, for nobody may have a mail server yet."""
-    letters.send(person, "invitation")
-    link = letters.invitation_link(person, letters.public_address())
+    with current_app.test_request_context(base_url=letters.settings().url):  # a letter is a page, too
+        letters.send(person, "invitation")
+        link = letters.invitation_link(person, letters.public_address())
     if as_json:
         click.echo(json.dumps({**facts, "invitation": link}))
     else:
