@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.pricing.strategies import BOOK, NOW, Drawn, audiences, templates
+from webapp.pricing import counting
 from webapp.pricing.columns import COUNTRIES, Audience, ListColumns
 from webapp.pricing.merge import Template, parse
 from webapp.pricing.quotes import (
@@ -72,12 +74,14 @@ def why_left_out(columns: ListColumns, row: int, audience: Audience, seen: set[i
     return "duplicate" if phone in seen else None
 
 
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("few", [0, 1_000], ids=["by figures", "by text"])
+@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
 @given(templates(), audiences(), st.sampled_from(["", "SHOP", "+393471234567", "12345"]), st.booleans())
 def test_an_audience_costs_what_its_messages_cost(
-    text: str, drawn: Drawn, sender: str, transliterate: bool
+    monkeypatch: pytest.MonkeyPatch, few: int, text: str, drawn: Drawn, sender: str, transliterate: bool
 ) -> None:
     audience = drawn.audience
+    monkeypatch.setattr(counting, "FEW", few)
     template = parse(text)
     slow = slow_quote(template, drawn, sender, transliterate)
     quote = price_audience(template, audience, BOOK, NOW, sender, transliterate=transliterate)

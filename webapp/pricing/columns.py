@@ -6,7 +6,7 @@ measured again only when those change.
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final
@@ -56,6 +56,17 @@ class Measures:
     units: Numbers | None
     wide: Numbers | None
     foreign: NDArray[np.bool_] | None
+
+    def of(self, rows: NDArray[np.int64] | None) -> "Measures":
+        """The figures of some of the values."""
+        if rows is None:
+            return self
+        return Measures(some(self.units, rows), some(self.wide, rows), some(self.foreign, rows))
+
+
+def some(figures: Numbers | None, rows: NDArray[np.int64] | None) -> Numbers | None:
+    """The figures at these rows, or all of them."""
+    return figures if figures is None or rows is None else figures[rows]
 
 
 @dataclass(frozen=True)
@@ -123,6 +134,14 @@ class Column:
         return offsets
 
     @cached_property
+    def last_bytes(self) -> NDArray[np.uint8]:
+        """The last byte of each value in UTF-8, 0 for an empty one, uint8[n]."""
+        ends, lengths = self.offsets[1:], np.diff(self.offsets)
+        found: NDArray[np.uint8] = np.zeros(self.size, np.uint8)
+        found[lengths > 0] = np.frombuffer(self.blob, np.uint8)[ends[lengths > 0] - 1]
+        return found
+
+    @cached_property
     def any_flags(self) -> int:
         return 0 if self.flags is None else int(np.bitwise_or.reduce(self.flags))
 
@@ -169,7 +188,8 @@ class Column:
         return found
 
     def measured_for(self, tables: Tables) -> "Column":
-        return self if tables.digest == self.digest else Column.measure(self, tables)
+        """The same column under another alphabet, from the values as they are kept."""
+        return self if tables.digest == self.digest else remeasured(self, tables)
 
     @cached_property
     def plain(self) -> "Column":
@@ -212,6 +232,20 @@ def measured(cls: type[Column], texts: list[str], tables: Tables) -> Column:
         narrow(lengths if ascii_only else per_value.total(characters.utf8_lengths(points))),
         joined.encode("utf-8"),
     )
+
+
+def remeasured(column: Column, tables: Tables) -> Column:
+    """A column whose `wide` and `FOREIGN` are those of another alphabet, slice by slice."""
+    wide, foreign = np.zeros(column.size, np.int64), np.zeros(column.size, np.bool_)
+    lengths = np.zeros(column.size, np.int64) if column.lengths is None else column.lengths.astype(np.int64)
+    for start in range(0, column.size, MEASURED_AT_ONCE):
+        part = slice(start, min(start + MEASURED_AT_ONCE, column.size))
+        text = column.blob[column.offsets[part.start] : column.offsets[part.stop]].decode("utf-8")
+        costs, per_value = tables.costs[characters.code_points(text)], Segments(lengths[part])
+        wide[part] = per_value.total(costs == 2)
+        foreign[part] = per_value.either((costs == 0).view(np.uint8)) > 0
+    flags = (0 if column.flags is None else column.flags & ~np.uint8(FOREIGN)) | np.where(foreign, FOREIGN, 0)
+    return replace(column, digest=tables.digest, wide=narrow(wide), flags=narrow(flags), views={})
 
 
 def tidied(texts: list[str]) -> tuple[list[str], str, NDArray[np.int64], Numbers]:

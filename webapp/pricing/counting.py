@@ -16,17 +16,20 @@ from webapp.pricing.kinds import (
     IS_FOREIGN,
     IS_JOINED,
     Kinds,
-    begins_with_line_feed_or_is_empty,
     kinds_of,
+    may_pair_with_cr,
+    totals_of,
 )
-from webapp.pricing.merge import Field, Template
+from webapp.pricing.merge import Template
 from webapp.pricing.numbers import COUNTRIES
-from webapp.pricing.profiles import Coding, Profile
-from webapp.pricing.segmentation import segment
-from webapp.pricing.text import normalise
+from webapp.pricing.profiles import Coding, Profile, Tables
+from webapp.pricing.segmentation import count
+from webapp.pricing.text import complete, normalise
 from webapp.pricing.transliteration import transliterated
 
 UNDECIDED: Final = -1
+FEW: Final = 1_000
+"""So many people are rendered rather than measured under each pair of national tables."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,51 @@ class Counted:
         everybody[self.people] = self.segments
         return everybody
 
+    @cached_property
+    def regular(self) -> NDArray[np.int64]:
+        """People of each kind who are not counted one by one."""
+        singly = np.bincount(self.kinds.of_person[self.people], minlength=len(self.kinds))
+        return self.kinds.people - singly if len(self.people) else self.kinds.people
+
+
+@dataclass(frozen=True, eq=False)
+class Wording:
+    """A text for a crowd, as it is written or in `plain` typography, and the profile of each country."""
+
+    template: Template
+    crowd: Crowd
+    profiles: Mapping[str, Profile]
+    plain: bool
+
+    @cached_property
+    def tables(self) -> Tables | None:
+        """The alphabet in which kinds are made: the first of the profiles that have one."""
+        first = next((profile.first for profile in self.profiles.values() if profile.first), None)
+        return first.tables if first else None
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return kinds_of(self.crowd, self.template.places, self.tables, plain=self.plain)
+
+    @cached_property
+    def profile_list(self) -> list[Profile]:
+        return list(dict.fromkeys(self.profiles.values()))
+
+    @cached_property
+    def profile_of_country(self) -> NDArray[np.int64]:
+        """The index in `profile_list` by the index of a country, -1 for one without."""
+        found = np.full(len(COUNTRIES), -1, np.int64)
+        for country, profile in self.profiles.items():
+            found[COUNTRIES.index(country)] = self.profile_list.index(profile)
+        return found
+
+    def rendered(self, person: int) -> int:
+        """The segments of one person's text."""
+        profile = self.profiles[COUNTRIES[self.crowd.countries[person]]]
+        text = normalise(self.template.render(self.crowd.values(person, self.template.fields)))
+        text = complete(text, profile.required_text)
+        return count(transliterated(text)[0] if self.plain else text, profile).segments
+
 
 @dataclass(frozen=True)
 class Literals:
@@ -60,29 +108,23 @@ class Literals:
         return tuple(transliterated(text)[0] if self.plain else text for text in normal)
 
     @cached_property
-    def tail(self) -> str:
-        """What is added behind a text that does not end with it already."""
-        added = f"\n{self.required}" if self.required else ""
-        return transliterated(added)[0] if self.plain else added
+    def text(self) -> str:
+        """All that stands between the fields, and the required text where it is not there already."""
+        added = f"\n{self.required}" if self.ends_with_required is not True else ""
+        return "".join(self.pieces) + (transliterated(added)[0] if self.plain else added)
 
     @cached_property
     def entangled(self) -> bool:
         """Whether a literal begins with a character that may compose with the value before it."""
-        first = np.array(
-            [ord(text[0]) for text in (*self.pieces[1:], *self.template.literals[1:]) if text], np.uint32
-        )
-        return bool((characters.flags_of(first) & MARK).any()) if len(first) else False
+        begins = [text[0] for text in (*self.pieces[1:], *self.template.literals[1:]) if text]
+        points = characters.code_points("".join(begins))
+        return bool((characters.flags_of(points) & MARK).any())
 
     @cached_property
-    def before_fields_with_cr(self) -> tuple[Field, ...]:
-        """The fields that stand behind a literal whose last character is CR."""
-        pairs = zip(self.template.places, self.template.literals, strict=False)
-        return tuple(place for place, literal in pairs if literal.endswith("\r"))
-
-    def may_end_with_required(self) -> bool | None:
+    def ends_with_required(self) -> bool | None:
         """Whether every text ends with what is required: yes, no, or None where the values decide."""
         last = normalise(self.template.literals[-1])
-        if len(last) >= len(self.required) or not self.template.places:
+        if not self.required or len(last) >= len(self.required) or not self.template.places:
             return last.endswith(self.required)
         return None if self.required.endswith(last) else False
 
@@ -91,48 +133,51 @@ def count_crowd(
     template: Template, crowd: Crowd, profiles: Mapping[str, Profile], *, transliterate: bool
 ) -> Counted:
     """Segments of everybody whose country has a profile here; 0 for everybody else."""
-    first = next((profile.first for profile in profiles.values() if profile.first), None)
-    tables = first.tables if first else None
-    kinds = kinds_of(crowd, template.places, tables, plain=False)
+    written = count_wording(Wording(template, crowd, profiles, plain=False))
+    if not transliterate:
+        return written
+    plain = count_wording(Wording(template, crowd, profiles, plain=True))
+    fewest = np.minimum(written.of_person, plain.of_person)
+    undecided = np.full(len(written.kinds), UNDECIDED, np.int64)
+    return Counted(written.kinds, undecided, np.arange(len(crowd)), fewest)
+
+
+def count_wording(wording: Wording) -> Counted:
+    """Kinds first, then the people whom their kind does not decide."""
+    kinds = wording.kinds
     of_kind = np.zeros(len(kinds), np.int64)
-    for profile in dict.fromkeys(profiles.values()):
-        members = kinds_with(kinds, [country for country, own in profiles.items() if own is profile])
-        counted = count_kinds(template, kinds, members, profile, astral_only=tables is None)
-        decided = profile.first is None or profile.first.tables is tables
-        of_kind[members] = counted if decided and not transliterate else UNDECIDED
-    return decide_people(template, crowd, kinds, of_kind, profiles, transliterate=transliterate)
+    own = wording.profile_of_country[kinds.country]
+    for index, profile in enumerate(wording.profile_list):
+        members = np.flatnonzero(own == index)
+        of_kind[members] = count_kinds(wording, members, profile)
+    singly = exceptions(wording)
+    if not singly.any() and not (of_kind == UNDECIDED).any():
+        nobody: NDArray[Any] = np.empty(0, np.int64)
+        return Counted(kinds, of_kind, nobody, nobody)
+    people = np.flatnonzero(singly | (kinds.cells_of_people(of_kind) == UNDECIDED))
+    return Counted(kinds, of_kind, people, count_people(wording, people))
 
 
-def kinds_with(kinds: Kinds, countries: list[str]) -> NDArray[np.int64]:
-    wanted = np.isin(np.array(COUNTRIES), countries)
-    return np.flatnonzero(wanted[kinds.country])
-
-
-def count_kinds(
-    template: Template, kinds: Kinds, members: NDArray[np.int64], profile: Profile, *, astral_only: bool
-) -> NDArray[np.int64]:
-    """Segments of these kinds under one profile, `UNDECIDED` where the texts themselves must be looked at.
-
-    `astral_only`: the kinds were made without an alphabet, so all their wide characters are astral ones.
-    """
-    literals = Literals(template, profile.required_text, plain=False)
-    complete = literals.may_end_with_required() if profile.required_text else True
-    text = "".join(literals.pieces) + ("" if complete else literals.tail)
-    gsm_units = profile.first.units(text) if profile.first else None
+def count_kinds(wording: Wording, members: NDArray[np.int64], profile: Profile) -> NDArray[np.int64]:
+    """Segments of these kinds under one profile, `UNDECIDED` where the texts themselves must be looked at."""
+    kinds, literals = wording.kinds, Literals(wording.template, profile.required_text, wording.plain)
     lengths, wide, classes = kinds.characters[members], kinds.wide[members], kinds.classes[members]
     foreign = (classes & IS_FOREIGN) != 0
-    in_ucs2 = edges_of(
-        profile, profile.ucs2, text, lengths, np.where(foreign | astral_only, wide, 0), classes
-    )
-    if gsm_units is None or profile.first is None:
-        segments = in_ucs2
+    # Kinds made without an alphabet count astral characters; else only those of foreign kinds do.
+    astral = wide if wording.tables is None else np.where(foreign, wide, 0)
+    segments = edges_of(profile, profile.ucs2, literals.text, lengths, astral, classes)
+    first = profile.first
+    if first and first.units(literals.text) is not None:
+        segments = np.where(
+            foreign, segments, edges_of(profile, first, literals.text, lengths, wide, classes)
+        )
+        foreign_or_wide = foreign | (wide + len(first.wide.findall(literals.text)) > 0)
     else:
-        segments = np.where(foreign, in_ucs2, edges_of(profile, profile.first, text, lengths, wide, classes))
+        foreign_or_wide = np.ones(len(members), np.bool_)
     undecided = (classes & IS_ENTANGLED) != 0
-    if literals.entangled or literals.before_fields_with_cr or complete is None:
-        undecided[:] = True
-    if profile.national:
-        undecided |= segments > 1
+    undecided |= bool(first and first.tables is not wording.tables) | literals.entangled
+    if profile.national:  # a pair holds less in a part: it can save only where a character needs two septets
+        undecided |= (segments != 1) & foreign_or_wide
     segments[undecided] = UNDECIDED
     segments[(lengths == 0) & (not "".join(literals.pieces))] = 0
     return segments
@@ -144,14 +189,12 @@ def edges_of(
     literal: str,
     lengths: NDArray[np.int64],
     wide: NDArray[np.int64],
-    classes: NDArray[np.int64],
+    classes: NDArray[Any],
 ) -> NDArray[np.int64]:
     """Segments by the exact shortcut, `UNDECIDED` where the places of wide characters decide."""
-    literal_wide = len(coding.wide.findall(literal))
-    wide = wide + literal_wide
+    wide = wide + len(coding.wide.findall(literal))
     units = lengths + len(literal) + wide
-    segments = -(-units // coding.part)
-    segments = np.where(units <= coding.single, np.minimum(units, 1), segments)
+    segments = np.where(units <= coding.single, np.minimum(units, 1), -(-units // coding.part))
     if profile.edge_rule == "unit":
         return segments
     lost = np.minimum(wide, segments - 1)
@@ -163,37 +206,120 @@ def edges_of(
     return np.where(undecided, UNDECIDED, segments)
 
 
-def decide_people(
-    template: Template,
-    crowd: Crowd,
-    kinds: Kinds,
-    of_kind: NDArray[np.int64],
-    profiles: Mapping[str, Profile],
-    *,
-    transliterate: bool,
-) -> Counted:
-    """Render and count the people whose kind does not decide."""
-    if not (of_kind == UNDECIDED).any():
-        nobody: NDArray[Any] = np.empty(0, np.int64)
-        return Counted(kinds, of_kind, nobody, nobody)
-    people = np.flatnonzero(kinds.cells_of_people(of_kind) == UNDECIDED)
-    return Counted(
-        kinds, of_kind, people, count_people(template, crowd, people, profiles, transliterate=transliterate)
+def exceptions(wording: Wording) -> NDArray[np.bool_]:
+    """People whose value may pair with a CR before it, or may end their text with what is required."""
+    template, crowd = wording.template, wording.crowd
+    found = np.zeros(len(crowd), np.bool_)
+    for place, literal in zip(template.places, template.literals, strict=False):
+        if literal.endswith("\r"):
+            found |= may_pair_with_cr(crowd, place.name)
+    for profile in wording.profile_list:
+        if Literals(template, profile.required_text, wording.plain).ends_with_required is None:
+            found |= may_end_with(wording, profile)
+    return found & (wording.profile_of_country[crowd.countries] >= 0)
+
+
+def may_end_with(wording: Wording, profile: Profile) -> NDArray[np.bool_]:
+    """People of a profile whose last value is empty, or ends like the required text before the last literal."""
+    last = normalise(wording.template.literals[-1])
+    awaited = profile.required_text[: len(profile.required_text) - len(last)].encode("utf-8")[-1]
+    ends = wording.crowd.last_bytes(wording.template.places[-1].name)
+    own = wording.profile_of_country[wording.crowd.countries] == wording.profile_list.index(profile)
+    found: NDArray[np.bool_] = own & ((ends == 0) | (ends == awaited))
+    return found
+
+
+def count_people(wording: Wording, people: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The segments of these people: one for many where only the lengths of their values matter, else each."""
+    segments = np.full(len(people), UNDECIDED, np.int64)
+    alike = shapes(wording, people)
+    shared = np.flatnonzero(alike >= 0)
+    if len(shared):
+        _shapes, first, inverse = np.unique(alike[shared], return_index=True, return_inverse=True)
+        counted = [wording.rendered(person) for person in people[shared[first]].tolist()]
+        segments[shared] = np.array(counted, np.int64)[inverse]
+    for index, profile in enumerate(wording.profile_list):
+        if profile.national:
+            own = wording.profile_of_country[wording.crowd.countries[people]] == index
+            rest = np.flatnonzero(own & (segments == UNDECIDED))
+            if len(rest) > FEW:
+                segments[rest] = count_nationally(wording, people[rest], profile)
+    for index in np.flatnonzero(segments == UNDECIDED).tolist():
+        segments[index] = wording.rendered(int(people[index]))
+    return segments
+
+
+def shapes(wording: Wording, people: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A number for each person that tells how its text is cut, -1 where the values' own characters matter.
+
+    Under one profile and coding the edges of parts depend on the places of wide characters. Where no value
+    has one, those are places in the literals, which the lengths of the values before them decide.
+    """
+    crowd, places = wording.crowd, wording.template.places
+    kinds_of_people = wording.kinds.of_person[people]
+    classes = wording.kinds.classes[kinds_of_people]
+    own = wording.profile_of_country[crowd.countries[people]]
+    usable = np.array([simple_edges(profile, wording) for profile in wording.profile_list], np.bool_)[own]
+    usable &= (classes & (IS_ENTANGLED | IS_JOINED)) == 0
+    keys = own * 2 + (classes & IS_FOREIGN)
+    for name in dict.fromkeys(place.name for place in places):
+        ucs2 = crowd.figures(name, None, plain=wording.plain)
+        gsm = crowd.figures(name, wording.tables, plain=wording.plain)
+        for wide in (ucs2.wide, gsm.wide):
+            if wide is not None:
+                usable &= wide[people] == 0
+        units = np.zeros(len(people), np.int64) if ucs2.units is None else ucs2.units[people].astype(np.int64)
+        keys = renumbered(keys * (1 + int(units.max(initial=0))) + units)
+    return np.where(usable, keys, -1)
+
+
+def simple_edges(profile: Profile, wording: Wording) -> bool:
+    """Whether this profile cuts between code points, counts in the alphabet of the kinds, and adds nothing."""
+    literals = Literals(wording.template, profile.required_text, wording.plain)
+    return (
+        profile.edge_rule == "codepoint"
+        and not profile.national
+        and not profile.required_text
+        and not literals.entangled
+        and (profile.first is None or profile.first.tables is wording.tables)
+        and not any(literal.endswith("\r") for literal in wording.template.literals[:-1])
     )
 
 
-def count_people(
-    template: Template,
-    crowd: Crowd,
-    people: NDArray[np.int64],
-    profiles: Mapping[str, Profile],
-    *,
-    transliterate: bool,
+def renumbered(keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same keys, counted from 0 without gaps, so that they stay small."""
+    found: NDArray[np.int64] = np.unique(keys, return_inverse=True)[1]
+    return found
+
+
+def count_nationally(wording: Wording, people: NDArray[np.int64], profile: Profile) -> NDArray[np.int64]:
+    """Segments where national tables are allowed, by figures under every pair that has all literals."""
+    literals = Literals(wording.template, profile.required_text, wording.plain)
+    if profile.edge_rule == "grapheme" or literals.entangled:
+        return np.full(len(people), UNDECIDED, np.int64)
+    fewest = np.full(len(people), np.iinfo(np.int64).max)
+    unsure = exceptions(wording)[people]
+    for coding in (profile.ucs2, *profile.gsm):
+        if coding.units(literals.text) is None:
+            continue
+        totals = totals_of(
+            wording.crowd, wording.template.places, coding.tables, plain=wording.plain, people=people
+        )
+        fits = (totals.classes & IS_FOREIGN) == 0
+        unsure |= (totals.classes & IS_ENTANGLED) != 0
+        segments = edges_of(profile, coding, literals.text, totals.characters, totals.wide, totals.classes)
+        at_best = np.where(
+            segments == UNDECIDED, lowest(coding, literals.text, totals.characters, totals.wide), segments
+        )
+        unsure |= fits & (segments == UNDECIDED) & (at_best < fewest)
+        fewest = np.where(fits & (segments != UNDECIDED), np.minimum(fewest, segments), fewest)
+    fewest[unsure] = UNDECIDED
+    return fewest
+
+
+def lowest(
+    coding: Coding, literal: str, lengths: NDArray[np.int64], wide: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """The segments of these people, each text rendered and counted."""
-    segments = np.zeros(len(people), np.int64)
-    for index, person in enumerate(people.tolist()):
-        profile = profiles[COUNTRIES[crowd.countries[person]]]
-        text = template.render(crowd.values(person, template.fields))
-        segments[index] = segment(text, profile, transliterate=transliterate).segments
-    return segments
+    """The fewest segments that so many units could take."""
+    units = lengths + len(literal) + wide + len(coding.wide.findall(literal))
+    return -(-units // coding.part)

@@ -109,6 +109,13 @@ class Crowd:
         found: NDArray[np.uint8] | None = self.remembered[key]
         return found
 
+    def last_bytes(self, name: str) -> NDArray[np.uint8]:
+        """The last byte of each value in UTF-8, 0 for an empty one, uint8[m]."""
+        found = self.gathered(
+            [None if column is None else column.last_bytes for column in self.columns(name)]
+        )
+        return np.zeros(len(self), np.uint8) if found is None else found
+
     def columns(self, name: str, *, plain: bool = False) -> list[Column | None]:
         found = [columns.fields.get(name) for columns in self.audience.lists]
         return [column.plain if column is not None and plain else column for column in found]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from webapp.pricing.characters import CARRIAGE_RETURN, JOINED, LINE_FEED, START
-from webapp.pricing.columns import Column, Measures
+from webapp.pricing.columns import Column, Measures, some
 from webapp.pricing.crowds import Crowd
 from webapp.pricing.merge import Field
 from webapp.pricing.numbers import COUNTRIES
@@ -89,20 +89,28 @@ def kinds_of(crowd: Crowd, places: tuple[Field, ...], tables: Tables | None, *, 
     return kinds
 
 
-def totals_of(crowd: Crowd, places: Iterable[Field], tables: Tables | None, *, plain: bool) -> Totals:
-    """The figures of all fields of a text added up for each person."""
-    characters = np.zeros(len(crowd), np.int32)
-    extension = np.zeros(len(crowd), np.int32)
-    astral = np.zeros(len(crowd), np.int32)
-    classes = np.zeros(len(crowd), np.uint8)
+def totals_of(
+    crowd: Crowd,
+    places: Iterable[Field],
+    tables: Tables | None,
+    *,
+    plain: bool,
+    people: NDArray[np.int64] | None = None,
+) -> Totals:
+    """The figures of all fields of a text added up for each person, or for some `people`."""
+    size = len(crowd) if people is None else len(people)
+    characters, extension, astral = (np.zeros(size, np.int32) for _ in range(3))
+    classes = np.zeros(size, np.uint8)
     for place in places:
-        gsm = crowd.figures(place.name, tables, plain=plain)
-        ucs2 = crowd.figures(place.name, None, plain=plain)
+        gsm = crowd.figures(place.name, tables, plain=plain).of(people)
+        ucs2 = crowd.figures(place.name, None, plain=plain).of(people)
         add(characters, ucs2.units)
         subtract(characters, ucs2.wide)
         add(extension, gsm.wide)
         add(astral, ucs2.wide)
-        add_classes(classes, gsm, crowd.flags(place.name, plain=plain))
+        add_classes(classes, gsm, some(crowd.flags(place.name, plain=plain), people))
+        if plain and (given := some(crowd.flags(place.name), people)) is not None:
+            classes |= CLASS_OF_FLAGS[given] & np.uint8(IS_ENTANGLED)
         add_default(place, ucs2, tables, plain, characters, extension, astral, classes)
     foreign = (classes & IS_FOREIGN) != 0
     return Totals(characters, np.where(foreign, astral, extension) if foreign.any() else extension, classes)
@@ -203,11 +211,8 @@ def counted(keys: NDArray[Any], space: int) -> tuple[NDArray[np.int64], NDArray[
     return found.values, found.counts
 
 
-def begins_with_line_feed_or_is_empty(crowd: Crowd, name: str, *, plain: bool) -> NDArray[np.int64]:
-    """People whose value may pair with a CR before it."""
-    units = crowd.figures(name, None, plain=plain).units
-    flags = crowd.flags(name, plain=plain)
+def may_pair_with_cr(crowd: Crowd, name: str) -> NDArray[np.bool_]:
+    """People whose value begins with LF or is empty: it may pair with a CR before it."""
+    units, flags = crowd.figures(name, None).units, crowd.flags(name)
     risky = np.ones(len(crowd), np.bool_) if units is None else units == 0
-    if flags is not None:
-        risky = risky | ((flags & LINE_FEED) != 0)
-    return np.flatnonzero(risky)
+    return risky if flags is None else risky | ((flags & LINE_FEED) != 0)

@@ -249,20 +249,26 @@ class Cell:
 
 def cells_of(crowd: Crowd, counted: Counted) -> list[Cell]:
     """The people of a crowd by list, country and segments."""
-    kinds, decided = counted.kinds, counted.of_kind >= 0
-    groups: list[NDArray[Any]] = [kinds.list_index[decided], kinds.country[decided], counted.of_kind[decided]]
-    singles: list[NDArray[Any]] = [
-        crowd.list_index[counted.people],
-        crowd.countries[counted.people],
-        counted.segments,
-    ]
-    columns = [np.concatenate(pair).astype(np.int64) for pair in zip(groups, singles, strict=True)]
-    people = np.concatenate([kinds.people[decided], np.ones(len(counted.people), np.int64)])
-    width = 1 + (int(columns[2].max()) if len(people) else 0)
-    keys = (columns[0] * len(COUNTRIES) + columns[1]) * width + columns[2]
-    distinct, inverse = np.unique(keys, return_inverse=True)
-    totals = np.bincount(inverse, weights=people, minlength=len(distinct)).astype(np.int64)
-    return [cell(int(key), int(total), width) for key, total in zip(distinct, totals, strict=True)]
+    kinds = counted.kinds
+    by_kind = (kinds.list_index, kinds.country, np.maximum(counted.of_kind, 0), counted.regular)
+    singly = (crowd.list_index[counted.people], crowd.countries[counted.people], counted.segments, None)
+    width = 1 + max(int(segments.max(initial=0)) for _list, _country, segments, _people in (by_kind, singly))
+    size = len(crowd.audience.lists) * len(COUNTRIES) * width
+    totals = totals_by_key(*by_kind, width, size) + totals_by_key(*singly, width, size)
+    return [cell(int(key), int(totals[key]), width) for key in np.flatnonzero(totals)]
+
+
+def totals_by_key(
+    lists: NDArray[Any],
+    countries: NDArray[Any],
+    segments: NDArray[Any],
+    people: NDArray[Any] | None,
+    width: int,
+    size: int,
+) -> NDArray[Any]:
+    """People by list, country and segments, which make the index; without `people` a row is one person."""
+    keys = (lists.astype(np.int64) * len(COUNTRIES) + countries) * width + segments
+    return np.bincount(keys, weights=people, minlength=size)
 
 
 def cell(key: int, people: int, width: int) -> Cell:
