@@ -229,7 +229,14 @@ def test_a_file_of_numbers_not_to_be_contacted(database: Session, platform: Plat
     suppression.do_not_contact(platform.id, [393331234567], reason="before", by="Ada", now=NOW)
     file = csv_file([["phone"], ["333 1234567"], ["333 7654321"], ["333 7654321"], ["no"]])
     task = uploading.upload(
-        platform.id, None, "stop.csv", io.BytesIO(file), by_id=None, by_name="Ada", now=NOW, reason="old system"
+        platform.id,
+        None,
+        "stop.csv",
+        io.BytesIO(file),
+        by_id=None,
+        by_name="Ada",
+        now=NOW,
+        reason="old system",
     )
     uploading.choose_columns(platform.id, task.id, ["phone"], "IT", check=False)
     uploading.confirm(platform.id, task.id, now=NOW, enqueue=False)

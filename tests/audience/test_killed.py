@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
 from flask import Flask
 from sqlalchemy import create_engine, text
 
@@ -18,7 +17,7 @@ from webapp.audience import snapshots, uploading
 from webapp.audience.models import Import
 from webapp.db import db, transaction
 
-ROWS, BATCH_ROWS = 6_000, 250
+ROWS, DISTINCT, BAD, BATCH_ROWS = 3_000, 2_500, 40, 250
 ROOT = Path(__file__).resolve().parents[2]
 RUN = """
 import sys
@@ -35,8 +34,8 @@ with create_app(settings, url).app_context():
 
 
 def rows() -> list[list[str]]:
-    """Numbers of which every fifth comes twice, far apart, and some that are none."""
-    numbers = [f"+39333{place % 5_000:07d}" for place in range(ROWS - 40)] + ["nonsense"] * 40
+    """Numbers of which some come twice, far apart, and some that are none."""
+    numbers = [f"+39333{place % DISTINCT:07d}" for place in range(ROWS - BAD)] + ["nonsense"] * BAD
     return [["phone", "name"], *([number, f"name {place}"] for place, number in enumerate(numbers))]
 
 
@@ -56,7 +55,7 @@ def confirmed(app: Flask, name: str) -> tuple[int, int]:
 def runner(app: Flask, import_id: int) -> "subprocess.Popen[bytes]":
     arguments = (app.config["SQLALCHEMY_DATABASE_URI"], app.instance_path, str(import_id), str(BATCH_ROWS))
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", RUN, *arguments], env=environment, cwd=ROOT)  # noqa: S603
+    return subprocess.Popen([sys.executable, "-c", RUN, *arguments], env=environment, cwd=ROOT)
 
 
 def killed_after(app: Flask, import_id: int, batches: int) -> None:
@@ -87,7 +86,15 @@ def state(app: Flask, list_id: int, import_id: int) -> tuple[object, ...]:
         dirty = text("SELECT count(*) FROM recipient_chunk WHERE list_id = :id AND dirty")
         stored = text("SELECT phone, fields->>'name' FROM recipient WHERE list_id = :id ORDER BY phone")
         return (
-            (task.status, task.rows_read, task.added, task.updated, task.unchanged, task.duplicates, task.refused),
+            (
+                task.status,
+                task.rows_read,
+                task.added,
+                task.updated,
+                task.unchanged,
+                task.duplicates,
+                task.refused,
+            ),
             sorted(zip(loaded.phones.tolist(), loaded.fields["name"], strict=True)),
             db.session.execute(stored, {"id": list_id}).all(),
             db.session.execute(refused, {"id": import_id}).all(),
@@ -95,11 +102,11 @@ def state(app: Flask, list_id: int, import_id: int) -> tuple[object, ...]:
         )
 
 
-def test_an_import_killed_three_times_ends_like_one_that_was_not(committed_app: Flask) -> None:
+def test_an_import_killed_twice_ends_like_one_that_was_not(committed_app: Flask) -> None:
     app = committed_app
     undisturbed, disturbed = confirmed(app, "Aurora"), confirmed(app, "Borealis")
     assert runner(app, undisturbed[1]).wait() == 0
-    for batches in (1, 7, 20):
+    for batches in (1, 6):
         killed_after(app, disturbed[1], batches)
     with app.app_context():
         between = db.session.get_one(Import, disturbed[1])
@@ -107,15 +114,14 @@ def test_an_import_killed_three_times_ends_like_one_that_was_not(committed_app: 
         assert BATCH_ROWS <= between.rows_read < ROWS
     assert runner(app, disturbed[1]).wait() == 0
     expected, found = state(app, *undisturbed), state(app, *disturbed)
-    assert expected[0] == ("done", ROWS, 5_000, 0, 0, ROWS - 40 - 5_000, 40)
+    assert expected[0] == ("done", ROWS, DISTINCT, 0, 0, ROWS - BAD - DISTINCT, BAD)
     assert found == expected
 
 
-@pytest.mark.parametrize("workers", [3])
-def test_several_workers_with_one_import_do_it_once(committed_app: Flask, workers: int) -> None:
+def test_two_workers_with_one_import_do_it_once(committed_app: Flask) -> None:
     app = committed_app
     list_id, import_id = confirmed(app, "Aurora")
-    processes = [runner(app, import_id) for _ in range(workers)]
-    assert [process.wait() for process in processes] == [0] * workers
+    processes = [runner(app, import_id) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
     counts = state(app, list_id, import_id)[0]
-    assert counts == ("done", ROWS, 5_000, 0, 0, ROWS - 40 - 5_000, 40)
+    assert counts == ("done", ROWS, DISTINCT, 0, 0, ROWS - BAD - DISTINCT, BAD)

@@ -4,14 +4,13 @@ import io
 
 import pytest
 from flask.testing import FlaskClient
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.audience.scenes import NOW, csv_file, make_list
-from tests.personas import make_platform, sign_in
+from tests.audience.scenes import NOW, csv_file
+from tests.personas import sign_in
 from webapp.accounts.models import Platform, User
-from webapp.audience import recipients, suppression, uploading
-from webapp.audience.models import DoNotContact, Import, Recipient, RecipientList
+from webapp.audience import suppression, uploading
+from webapp.audience.models import Recipient, RecipientList
 
 PEOPLE = csv_file([["Phone", "First name"], ["+393331234567", "Ada"], ["nonsense", "Bob"]])
 
@@ -138,9 +137,7 @@ def test_only_an_admin_erases(client: FlaskClient, marketer: User, ada: Recipien
 
 
 @pytest.mark.parametrize("number", [0, 10**18, 10**30])
-def test_an_address_with_a_wild_number_is_not_found(
-    client: FlaskClient, marketer: User, number: int
-) -> None:
+def test_an_address_with_a_wild_number_is_not_found(client: FlaskClient, marketer: User, number: int) -> None:
     signed_in = sign_in(client, marketer)
     assert signed_in.get(f"/lists/{number}").status_code == 404
     assert signed_in.get(f"/imports/{number}").status_code == 404

@@ -80,6 +80,12 @@ def test_a_title_above_the_header_is_passed_over(tmp_path: Path) -> None:
     assert (layout.header_row, layout.headers) == (3, ("Number", "Name", "City"))
 
 
+def test_a_first_row_with_a_bad_number_is_not_taken_for_the_header(tmp_path: Path) -> None:
+    path = written(tmp_path, b"phone,name\nnonsense,Ada\n+393337654321,Bea\n")
+    assert inspect(path, LIMIT)[0].header_row == 1
+    assert [row for _number, row in read(path)] == [["nonsense", "Ada"], ["+393337654321", "Bea"]]
+
+
 def test_a_file_without_header_loses_no_row(tmp_path: Path) -> None:
     path = written(tmp_path, b"+393331234567,Ada\n+393337654321,Bea\n")
     assert inspect(path, LIMIT)[0].header_row == 0
@@ -213,7 +219,9 @@ def test_a_cell_far_to_the_right_does_not_blow_up_the_memory(tmp_path: Path) -> 
 
 
 def test_a_damaged_workbook_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    path = repacked(workbook(tmp_path, [["phone"]]), {"xl/worksheets/sheet1.xml": b"<worksheet><sheetData><row"})
+    path = repacked(
+        workbook(tmp_path, [["phone"]]), {"xl/worksheets/sheet1.xml": b"<worksheet><sheetData><row"}
+    )
     with pytest.raises(ImportRefused, match="damaged"):
         inspect(path, LIMIT)
 

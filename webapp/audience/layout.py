@@ -33,6 +33,9 @@ PHONE_WORDS = re.compile(
 )
 
 
+NumberedRow = tuple[int, Sequence[str]]
+
+
 @dataclass(frozen=True)
 class Layout:
     """How to read a file. `header_row` counts from 1, 0 says that there is none; `sheet` is of XLSX only."""
@@ -172,7 +175,8 @@ def phone_column(rows: Sequence[Sequence[str]], headers: Sequence[str], country:
 def with_header(layout: Layout, rows: Sequence[tuple[int, Sequence[str]]]) -> Layout:
     """The layout with the row of the header, found among the first rows (numbered as in the file).
 
-    The header is the row above the first one with a phone number; rows above it are a title and such.
+    It stands above the first row with a phone number, as its first row that is about as full as the
+    data; rows above it are a title and such.
     """
     filled = [(number, row) for number, row in rows if any(cell.strip() for cell in row)]
     if not filled:
@@ -185,8 +189,21 @@ def with_header(layout: Layout, rows: Sequence[tuple[int, Sequence[str]]]) -> La
     )
     if place == 0 or (place is None and not looks_like_header(filled[0][1])):
         return replace(layout, header_row=0, headers=())
-    number, row = filled[min((place or 1) - 1, PREAMBLE_ROWS)]
+    number, row = header_among(filled[: place or 1], filled[place or 1 :])
     return replace(layout, header_row=number, headers=tuple(cell.strip() for cell in row))
+
+
+def header_among(above: Sequence[NumberedRow], data: Sequence[NumberedRow]) -> NumberedRow:
+    """The header among the rows above the data: never a later row than need be, for no row may be lost."""
+    usual = max((filled_cells(row) for _number, row in data), default=0)
+    for each in above[:PREAMBLE_ROWS]:
+        if 2 * filled_cells(each[1]) > usual:
+            return each
+    return above[-1]
+
+
+def filled_cells(row: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in row)
 
 
 def looks_like_header(row: Sequence[str]) -> bool:
