@@ -76,3 +76,12 @@ def register_features(app: "Flask") -> None:
     for feature in (accounts, audience, campaigns, credits, pricing, reports, shop):
         app.register_blueprint(feature.blueprint)
     home.init_app(app)
+    register_erasers()
+
+
+def register_erasers() -> None:
+    """Who keeps people's numbers besides the lists: asked when somebody is erased."""
+    from webapp.audience.erasure import also_erase
+    from webapp.campaigns.erasure import erase
+
+    also_erase(erase)
