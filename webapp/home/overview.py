@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import dropwhile
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ScalarResult, Select, case, func, select
@@ -103,14 +104,10 @@ def used(platform: Platform, now: datetime) -> list[tuple[date, int]]:
 
 
 def past_months(platform: Platform, now: datetime) -> list[tuple[date, int]]:
-    """What was available when each of the last months began in Italy, since the platform is here."""
-    today, since = rome_day(now), rome_day(platform.created_at)
-    starts = [months.first_of(today, -n) for n in range(months.MONTHS_BACK - 1, -1, -1)]
-    return [
-        (start, engine.balance(platform.id, now=now, at=months.midnight(start)).available)
-        for start in starts
-        if start > since
-    ]
+    """What was available when each of the last months began in Italy, since there were credits."""
+    starts = [months.first_of(rome_day(now), -n) for n in range(months.MONTHS_BACK - 1, -1, -1)]
+    then = [engine.balance(platform.id, now=now, at=months.midnight(start)).available for start in starts]
+    return list(dropwhile(lambda point: not point[1], zip(starts, then, strict=True)))
 
 
 def near_limit(platform: Platform, balance: engine.Balance, now: datetime) -> list[NearLimit]:
