@@ -1,0 +1,104 @@
+"""No page breaks a rule of axe, in light and in dark, with every drop-down closed and open."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, BrowserContext, Page
+from werkzeug.exceptions import HTTPException
+
+from tests.browser import example
+from tests.browser.pages import NO_PAGES, PAGES
+from tests.conftest import Databases
+from tests.installation import Installation, installed
+
+AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+OPEN_EVERYTHING = "() => document.querySelectorAll('details').forEach(each => each.open = true)"
+pytestmark = pytest.mark.xdist_group("example")
+
+
+@pytest.fixture(scope="module")
+def filled(
+    databases: Databases, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Installation, str]]:
+    """The example platform and the password of its people."""
+    assert databases.template
+    name = databases.create(databases.template)
+    with installed(databases.url(name), tmp_path_factory.mktemp("example")) as made:
+        yield made, example.fill(made)
+    databases.drop(name)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, with every rule it has on."""
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run()")
+    return [
+        f"{page.url} {each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def walk(context: BrowserContext, paths: tuple[str, ...]) -> list[str]:
+    wrong: list[str] = []
+    context.on("weberror", lambda error: wrong.append(f"{error.page and error.page.url}: {error.error}"))
+    for path in paths:
+        page = context.new_page()
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status < 500, path
+        if (
+            answer.status >= 400
+            and path != "/no-such-page"
+            and "nonsense" not in path
+            and "from=" not in path
+        ):
+            wrong.append(f"{path}: {answer.status}")
+        wrong += violations(page)
+        page.evaluate(OPEN_EVERYTHING)
+        wrong += violations(page)
+        page.close()
+    return wrong
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("role", PAGES)
+def test_no_page_breaks_a_rule_of_axe(
+    browser: Browser, filled: tuple[Installation, str], role: str, scheme: str
+) -> None:
+    installation, password = filled
+    context = example.sign_in(browser, installation, role, password, color_scheme=scheme)
+    wrong = walk(context, PAGES[role])
+    context.close()
+    assert wrong == []
+
+
+def test_pages_fit_a_phone_of_360_pixels(browser: Browser, filled: tuple[Installation, str]) -> None:
+    installation, password = filled
+    too_wide = []
+    for role, paths in PAGES.items():
+        phone = {"width": 360, "height": 740}
+        context = example.sign_in(browser, installation, role, password, viewport=phone)
+        page = context.new_page()
+        for path in paths:
+            page.goto(path)
+            width = page.evaluate("() => document.documentElement.scrollWidth")
+            if width > 360:
+                too_wide.append(f"{role} {path}: {width}")
+        context.close()
+    assert too_wide == []
+
+
+def test_every_page_of_the_application_is_in_the_list(app: Flask) -> None:
+    adapter = app.url_map.bind("localhost")
+    listed = set(NO_PAGES)
+    for path in {path.partition("?")[0] for paths in PAGES.values() for path in paths}:
+        try:
+            listed.add(adapter.match(path)[0])
+        except HTTPException:
+            assert path == "/no-such-page"
+    there = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
+    assert there - listed == set()
+    assert set(NO_PAGES) <= there
