@@ -7,7 +7,7 @@ from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import Form, HiddenField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired, Length, StopValidation
+from wtforms.validators import DataRequired, InputRequired, Length, StopValidation
 from wtforms.widgets import HiddenInput
 
 from webapp.credits.expiry import MOST_MONTHS
@@ -113,7 +113,7 @@ class PaymentForm(FlaskForm):
         _("Reference of the payment"),
         description=_("As on the bank statement: the transaction number, or date and name."),
         filters=[stripped],
-        validators=[InputRequired(), Length(1, 140)],
+        validators=[DataRequired(_("Enter the reference of the payment.")), Length(1, 140)],
     )
 
 
@@ -124,7 +124,7 @@ class SellerForm(FlaskForm):
         _("Name and address"),
         description=_("Who sells the credits, as it shall stand on receipts."),
         filters=[stripped],
-        validators=[InputRequired(), Length(1, 1000)],
+        validators=[DataRequired(_("Receipts need a name and an address.")), Length(1, 1000)],
     )
     bank_details_eur = TextAreaField(
         _("Account for euro"),

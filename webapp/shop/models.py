@@ -10,7 +10,7 @@ from datetime import date, datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp.credits.expiry import MOST_MONTHS
+from webapp.credits.expiry import MOST_MONTHS, last_usable_day
 from webapp.credits.quantities import MOST_CREDITS
 from webapp.db import Identifier, Model
 from webapp.shop.offers import CURRENCIES
@@ -109,6 +109,11 @@ class Order(Model):
     def price_minor(self) -> int:
         """What it costs, in minor units of its currency, whatever the package costs by now."""
         return self.terms.price_minor(self.currency)
+
+    @property
+    def last_usable_on(self) -> date | None:
+        """The last day on which its credits could be used when they were bought, in Italy."""
+        return None if self.expires_on is None else last_usable_day(self.expires_on)
 
     @property
     def reference(self) -> str:
