@@ -150,12 +150,17 @@ def count_wording(wording: Wording) -> Counted:
     for index, profile in enumerate(wording.profile_list):
         members = np.flatnonzero(own == index)
         of_kind[members] = count_kinds(wording, members, profile)
-    singly = exceptions(wording)
-    if not singly.any() and not (of_kind == UNDECIDED).any():
-        nobody: NDArray[Any] = np.empty(0, np.int64)
-        return Counted(kinds, of_kind, nobody, nobody)
-    people = np.flatnonzero(singly | (kinds.cells_of_people(of_kind) == UNDECIDED))
+    people = people_to_count(wording, of_kind == UNDECIDED)
     return Counted(kinds, of_kind, people, count_people(wording, people))
+
+
+def people_to_count(wording: Wording, undecided: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """People of undecided kinds, and those who are exceptions in theirs."""
+    singly = exceptions(wording)
+    if undecided.any():
+        of_kinds = wording.kinds.cells_of_people(undecided)
+        singly = of_kinds if singly is None else singly | of_kinds
+    return np.empty(0, np.int64) if singly is None else np.flatnonzero(singly)
 
 
 def count_kinds(wording: Wording, members: NDArray[np.int64], profile: Profile) -> NDArray[np.int64]:
@@ -206,17 +211,23 @@ def edges_of(
     return np.where(undecided, UNDECIDED, segments)
 
 
-def exceptions(wording: Wording) -> NDArray[np.bool_]:
+def exceptions(wording: Wording) -> NDArray[np.bool_] | None:
     """People whose value may pair with a CR before it, or may end their text with what is required."""
     template, crowd = wording.template, wording.crowd
-    found = np.zeros(len(crowd), np.bool_)
-    for place, literal in zip(template.places, template.literals, strict=False):
-        if literal.endswith("\r"):
-            found |= may_pair_with_cr(crowd, place.name)
+    after_cr = [
+        place.name
+        for place, literal in zip(template.places, template.literals, strict=False)
+        if literal.endswith("\r")
+    ]
+    found = [may_pair_with_cr(crowd, name) for name in after_cr]
     for profile in wording.profile_list:
         if Literals(template, profile.required_text, wording.plain).ends_with_required is None:
-            found |= may_end_with(wording, profile)
-    return found & (wording.profile_of_country[crowd.countries] >= 0)
+            found.append(may_end_with(wording, profile))
+    if not found:
+        return None
+    priced: NDArray[np.bool_] = wording.profile_of_country[crowd.countries] >= 0
+    odd: NDArray[np.bool_] = np.logical_or.reduce(found) & priced
+    return odd
 
 
 def may_end_with(wording: Wording, profile: Profile) -> NDArray[np.bool_]:
@@ -261,13 +272,14 @@ def shapes(wording: Wording, people: NDArray[np.int64]) -> NDArray[np.int64]:
     own = wording.profile_of_country[crowd.countries[people]]
     usable = np.array([simple_edges(profile, wording) for profile in wording.profile_list], np.bool_)[own]
     usable &= (classes & (IS_ENTANGLED | IS_JOINED)) == 0
-    keys = own * 2 + (classes & IS_FOREIGN)
+    in_ucs2 = ((classes & IS_FOREIGN) != 0) | literals_in_ucs2(wording)[own]
+    keys = own * 2 + in_ucs2
     for name in dict.fromkeys(place.name for place in places):
         ucs2 = crowd.figures(name, None, plain=wording.plain)
         gsm = crowd.figures(name, wording.tables, plain=wording.plain)
-        for wide in (ucs2.wide, gsm.wide):
+        for wide, coded in ((ucs2.wide, in_ucs2), (gsm.wide, ~in_ucs2)):
             if wide is not None:
-                usable &= wide[people] == 0
+                usable &= ~coded | (wide[people] == 0)
         units = np.zeros(len(people), np.int64) if ucs2.units is None else ucs2.units[people].astype(np.int64)
         keys = renumbered(keys * (1 + int(units.max(initial=0))) + units)
     return np.where(usable, keys, -1)
@@ -286,6 +298,16 @@ def simple_edges(profile: Profile, wording: Wording) -> bool:
     )
 
 
+def literals_in_ucs2(wording: Wording) -> NDArray[np.bool_]:
+    """For each profile whether what stands between the fields is UCS-2 already."""
+
+    def in_ucs2(profile: Profile) -> bool:
+        text = Literals(wording.template, profile.required_text, wording.plain).text
+        return profile.first is None or profile.first.units(text) is None
+
+    return np.array([in_ucs2(profile) for profile in wording.profile_list], np.bool_)
+
+
 def renumbered(keys: NDArray[np.int64]) -> NDArray[np.int64]:
     """The same keys, counted from 0 without gaps, so that they stay small."""
     found: NDArray[np.int64] = np.unique(keys, return_inverse=True)[1]
@@ -298,7 +320,8 @@ def count_nationally(wording: Wording, people: NDArray[np.int64], profile: Profi
     if profile.edge_rule == "grapheme" or literals.entangled:
         return np.full(len(people), UNDECIDED, np.int64)
     fewest = np.full(len(people), np.iinfo(np.int64).max)
-    unsure = exceptions(wording)[people]
+    odd = exceptions(wording)
+    unsure = np.zeros(len(people), np.bool_) if odd is None else odd[people]
     for coding in (profile.ucs2, *profile.gsm):
         if coding.units(literals.text) is None:
             continue

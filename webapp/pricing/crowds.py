@@ -207,10 +207,9 @@ def duplicates(phones: NDArray[np.int64]) -> NDArray[np.bool_]:
     """True for every row whose number stands in an earlier row."""
     again = np.zeros(len(phones), np.bool_)
     ordered = np.sort(phones)
-    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(repeated):
         rows = np.flatnonzero(is_in(phones, repeated))
-        _numbers, first = np.unique(phones[rows], return_index=True)
-        again[rows] = True
-        again[rows[first]] = False
+        rows = rows[np.argsort(phones[rows], kind="stable")]
+        again[rows[1:][phones[rows[1:]] == phones[rows[:-1]]]] = True
     return again
