@@ -22,7 +22,7 @@ from webapp.credits.state import PlatformState
 from webapp.credits.terms import Actor, Demand, Held, Subject
 from webapp.credits.wire import Statement, unit
 
-NEXT_HOLD = "SELECT nextval('hold_id_seq')"
+NEXT_HOLD: Statement = ("SELECT nextval('hold_id_seq')", {})
 INSERT_HOLD = """
 WITH placed AS (
     INSERT INTO hold (id, platform_id, credits, send_at, subject_kind, subject_id, label, placed_at, moved_at)
@@ -58,10 +58,11 @@ def place_hold(
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
     asked = request_of(key, "hold", identifier_of(platform_id, "platform"), wanted, send_at, subject)
     with unit() as wire:
-        opened = open_platform(wire, platform_id, asked, now, [i for i in wanted if i])
+        opened = open_platform(wire, platform_id, asked, now, [i for i in wanted if i], [NEXT_HOLD])
         if opened.stored:
             return Held(**opened.stored)
-        return write_hold(opened, wanted, send_at, subject, label, actor)
+        hold_id = opened.others[0][0][0]
+        return write_hold(opened, hold_id, wanted, send_at, subject, label, actor)
 
 
 def merged(demands: Sequence[Demand]) -> dict[int | None, int]:
@@ -85,6 +86,7 @@ def request_of(
 
 def write_hold(
     opened: Opened,
+    hold_id: int,
     wanted: dict[int | None, int],
     send_at: datetime,
     subject: Subject,
@@ -92,26 +94,20 @@ def write_hold(
     actor: Actor,
 ) -> Held:
     check_funds(opened.state, wanted)
-    slices = slices_of(opened, sum(wanted.values()), send_at)
-    [(hold_id,)] = opened.wire.ask(NEXT_HOLD)
+    credits = sum(wanted.values())
     draft = opened.draft("hold", actor, subject=subject, hold_id=hold_id, reason=label)
-    for list_id, credits in wanted.items():
+    for list_id, needed in wanted.items():
         source = "list" if list_id in opened.state.limited else "unassigned"
-        draft.move(source, "hold", credits, list_id=list_id, hold_id=hold_id)
-    draft.move_lots("left", "held", slices, hold_id=hold_id)
-    result = {"hold_id": hold_id, "credits": sum(wanted.values())}
-    write_rows(opened, hold_rows(draft, send_at, label))
-    return Held(post(opened.wire, draft, result), hold_id, sum(wanted.values()))
-
-
-def write_rows(opened: Opened, rows: Statement) -> None:
-    """Raises `NotFound` for a list that is not the platform's."""
+        draft.move(source, "hold", needed, list_id=list_id, hold_id=hold_id)
+    draft.move_lots("left", "held", slices_of(opened, credits, send_at), hold_id=hold_id)
+    result = {"hold_id": hold_id, "credits": credits}
     try:
-        opened.wire.ask_all(rows)
+        transaction_id = post(opened.wire, draft, result, first=[hold_rows(draft, send_at, label)])
     except IntegrityError as error:
         if "recipient_list" in str(error.orig):
             raise NotFound("There is no such list on this platform.") from error
         raise
+    return Held(transaction_id, hold_id, credits)
 
 
 def check_funds(state: PlatformState, wanted: dict[int | None, int]) -> None:

@@ -7,7 +7,7 @@ nothing else of them needs a lock; a capture locks its hold only.
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -97,6 +97,7 @@ class Opened:
     now: datetime
     state: PlatformState
     stored: dict[str, Any] | None = None
+    others: list[list[Row]] = field(default_factory=list)
 
     @property
     def at(self) -> datetime:
@@ -118,18 +119,23 @@ class Opened:
 
 
 def open_platform(
-    wire: Wire, platform_id: int, asked: Request, now: datetime, list_ids: Iterable[int] | None = None
+    wire: Wire,
+    platform_id: int,
+    asked: Request,
+    now: datetime,
+    list_ids: Iterable[int] | None = None,
+    others: Iterable[Statement] = (),
 ) -> Opened:
     """Locks the key and the pool, reads the balances and expires what is due.
 
-    `list_ids` narrows the limited lists to read; None reads all. Raises `NotFound`, `IdempotencyConflict`.
+    `list_ids` narrows the limited lists to read; None reads all. The rows of `others`, asked in the same
+    round trip, are in the answer. Raises `NotFound`, `IdempotencyConflict`.
     """
     of = {"platform_id": platform_id, "key": asked.key}
-    _, stored, *rows = wire.ask_all(
-        (LOCK_KEY, {"lock": asked.lock}), (STORED, of), *balances(platform_id, list_ids, lock=True)
+    _, stored, pool, lots, limited, *rest = wire.ask_all(
+        (LOCK_KEY, {"lock": asked.lock}), (STORED, of), *balances(platform_id, list_ids, lock=True), *others
     )
-    state = state_of(*rows)
-    opened = Opened(wire, asked, now, state, replay(stored, asked))
+    opened = Opened(wire, asked, now, state_of(pool, lots, limited), replay(stored, asked), rest)
     if opened.stored is None:
         expire_first(opened, complete=list_ids is None)
     return opened

@@ -97,12 +97,18 @@ SELECT %(platform_id)s, currval('ledger_transaction_id_seq'), * FROM unnest(%(li
 """
 
 
-def post(wire: Wire, draft: Draft, result: Mapping[str, object], *others: Statement) -> int:
-    """Writes the draft and `others` in one round trip; the answer is the transaction's id.
+def post(
+    wire: Wire,
+    draft: Draft,
+    result: Mapping[str, object],
+    *others: Statement,
+    first: Sequence[Statement] = (),
+) -> int:
+    """Writes the draft in one round trip, between `first` and `others`; the answer is the transaction's id.
 
     `others` may use `currval('ledger_transaction_id_seq')`.
     """
-    guarded = [guard for guard in (*pool_moves(draft), *hold_moves(draft))]
+    guarded = [*((statement, 0) for statement in first), *pool_moves(draft), *hold_moves(draft)]
     statements = [statement for statement, _ in guarded]
     answers = wire.ask_all(*statements, recording(draft, result), *extras(draft), *others)
     for (sql, _), rows, expected in zip(statements, answers, (count for _, count in guarded), strict=False):

@@ -9,7 +9,7 @@ from webapp.credits.apportionment import take_expired
 from webapp.credits.draft import Draft
 from webapp.credits.errors import BadRequest, HoldAlreadyResolved
 from webapp.credits.held import OpenHold, lock_balances, open_hold
-from webapp.credits.holding import merged, request_of, write_hold
+from webapp.credits.holding import NEXT_HOLD, merged, request_of, write_hold
 from webapp.credits.operation import Opened, balances, instant_of, reason_of, request, state_of
 from webapp.credits.posting import post
 from webapp.credits.quantities import credits_of, identifier_of, total_of
@@ -116,8 +116,9 @@ def reschedule(
         hold.check({})
         lock_balances(opened)
         write_release(opened, hold, hold.demands, "rescheduled", actor, keyed=False)
-        opened.state = state_of(*wire.ask_all(*balances(opened.state.platform_id, None)))
-        return write_hold(opened, wanted, send_at, hold.subject, hold.label, actor)
+        *rows, [[next_id]] = wire.ask_all(*balances(opened.state.platform_id, None), NEXT_HOLD)
+        opened.state = state_of(*rows)
+        return write_hold(opened, next_id, wanted, send_at, hold.subject, hold.label, actor)
 
 
 def release_unresolved(*, now: datetime) -> tuple[Released, ...]:

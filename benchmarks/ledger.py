@@ -1,0 +1,512 @@
+"""How fast the ledger is, beside pgbench's own TPC-B transaction on the same server: `python -m benchmarks.ledger`.
+
+A server of its own (the embedded binaries, fsync on), the application's schema, and rounds in which every
+contender runs once, so that whatever else the machine does hits all of them alike. Ratios are medians over
+the rounds. CPU is what all server processes used, per transaction: a second witness that does not care
+about the disk. The SQL contenders are the engine's own statements, recorded from one call of it and sent
+by pgbench in the same pipelines; only what must differ from call to call is made to.
+
+`--rounds 5 --seconds 5 --history 5000000 --json FILE` (defaults); every figure is printed with its goal.
+"""
+
+import argparse
+import contextlib
+import json
+import multiprocessing
+import os
+import random
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from flask import Flask
+from flask_migrate import Migrate
+from sqlalchemy import text
+
+from benchmarks.history import write_history
+from webapp import migrating, postgres
+from webapp.credits import engine, history
+from webapp.credits.engine import SYSTEM, Charge, Demand, Subject
+from webapp.credits.expiry import expires_at
+from webapp.credits.wire import Wire
+from webapp.db import db, transaction
+
+NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
+CLIENTS = ["-n", "-M", "prepared", "-c", "8", "-j", "2"]
+SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min")
+HOLDS = 64
+BATCH = 100
+PLENTY = 10**12
+FORK = multiprocessing.get_context("fork")
+
+
+@dataclass
+class Figure:
+    """One line of the table; `goal` and `wrong` are the issue's, `better` says which way."""
+
+    name: str
+    value: float
+    unit: str
+    goal: float
+    wrong: float | None = None
+    better: str = "more"
+
+    @property
+    def verdict(self) -> str:
+        def reached(limit: float) -> bool:
+            return self.value >= limit if self.better == "more" else self.value <= limit
+
+        if reached(self.goal):
+            return "reached"
+        return "missed" if self.wrong is None or reached(self.wrong) else "DESIGN"
+
+
+class Bench:
+    """A server with the schema, and what the rounds have measured."""
+
+    def __init__(self, cluster: postgres.Cluster, rounds: int, seconds: int) -> None:
+        self.cluster, self.rounds, self.seconds = cluster, rounds, seconds
+        self.tps: dict[str, list[float]] = {}
+        self.cpu_us: dict[str, list[float]] = {}
+        self.figures: list[Figure] = []
+
+    def url(self, name: str) -> str:
+        return self.cluster.url(name)
+
+    def create(self, name: str, template: str = "template1") -> None:
+        with psycopg.connect(postgres.libpq(self.url("postgres")), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # type: ignore[call-overload]
+
+    def pgbench(self, database: str, *words: str) -> str:
+        command = [str(self.cluster.binaries / "pgbench"), *words, postgres.libpq(self.url(database))]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr[-2000:])
+        return done.stdout
+
+    def measure(self, name: str, run: Callable[[], float]) -> None:
+        """Runs a contender once: `run` answers its transactions per second."""
+        before = server_cpu_s(self.cluster)
+        started = time.monotonic()
+        tps = run()
+        done = tps * (time.monotonic() - started)
+        self.tps.setdefault(name, []).append(tps)
+        self.cpu_us.setdefault(name, []).append((server_cpu_s(self.cluster) - before) / max(done, 1) * 1e6)
+
+    def script(self, database: str, script: Path | None, *words: str) -> float:
+        files = ["-f", str(script)] if script else []
+        out = self.pgbench(database, *CLIENTS, "-T", str(self.seconds), *files, *words)
+        return float(re.findall(r"tps = ([0-9.]+)", out)[0])
+
+    def ratio(self, name: str, to: str) -> float:
+        """The median of the rounds' own ratios."""
+        pairs = zip(self.tps[name], self.tps[to], strict=True)
+        return statistics.median(mine / base for mine, base in pairs)
+
+    def cpu(self, name: str) -> float:
+        return statistics.median(self.cpu_us[name])
+
+
+def server_cpu_s(cluster: postgres.Cluster) -> float:
+    """CPU seconds of the server and all its processes, dead ones included."""
+    pid = int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue
+        if int(stat.parent.name) == pid:
+            ticks += sum(map(int, fields[11:15]))
+        elif int(fields[1]) == pid:
+            ticks += sum(map(int, fields[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Flask]:
+    app = Flask("bench")
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    db.init_app(app)
+    Migrate(app, db)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+# What is played
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One hot platform with its lists, lots and live holds."""
+
+    platform: int
+    lists: tuple[int, ...]
+    holds: tuple[int, ...]
+
+
+def stage(lots: int = 3, lists: int = 4, holds: int = HOLDS) -> Scene:
+    """Commits a scene; the first list is limited, the others free."""
+    name = f"Bench {time.monotonic_ns()}"
+    platform = scalar("INSERT INTO platform (name) VALUES (:name) RETURNING id", name=name)
+    row = "INSERT INTO recipient_list (platform_id, name, created_at) VALUES (:p, :n, '2020-01-01Z') RETURNING id"
+    made = tuple(scalar(row, p=platform, n=f"List {n}") for n in range(lists))
+    given: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
+    for lot in range(lots):
+        day = date(2030, 1, 1) + timedelta(days=lot)
+        engine.grant(platform, PLENTY, expires_on=day, reason="bench", key=f"g{lot}", **given)
+    engine.assign(platform, {made[0]: PLENTY // 100}, key="a", **given)
+    placed = []
+    for number in range(holds):
+        demands = [Demand(made[1], PLENTY // 1000)]
+        subject = Subject("campaign", number + 1)
+        held = engine.place_hold(
+            platform, demands, send_at=NOW, subject=subject, label="Bench", key=f"h{number}", **given
+        )
+        placed.append(held.hold_id)
+    db.session.commit()
+    return Scene(platform, made, tuple(placed))
+
+
+def scalar(statement: str, **values: object) -> int:
+    return int(db.session.execute(text(statement), values).scalar_one())
+
+
+def charges(scene: Scene, first: int, messages: int, credits: int) -> list[Charge]:
+    return [Charge(first + n, scene.lists[1], "IT", 1, credits, "bench", "1") for n in range(messages)]
+
+
+def hold_once(scene: Scene, key: str, number: int) -> None:
+    """As a campaign does: one limited and one free list."""
+    demands = [Demand(scene.lists[0], 3), Demand(scene.lists[1], 7)]
+    engine.place_hold(
+        scene.platform, demands, send_at=NOW, subject=Subject("campaign", number), label="Bench", actor=SYSTEM,
+        now=NOW, key=key,
+    )  # fmt: skip
+
+
+# The engine's statements, as pgbench can repeat them
+
+
+def recorded(act: Callable[[], object]) -> list[list[tuple[str, dict[str, Any]]]]:
+    """The statements of one call, round trip by round trip; the call itself is rolled back."""
+    trips: list[list[tuple[str, dict[str, Any]]]] = []
+    ask_all = Wire.ask_all
+
+    def remember(wire: Wire, *statements: Any) -> Any:
+        trips.append([(sql, dict(values)) for sql, values in statements])
+        return ask_all(wire, *statements)
+
+    Wire.ask_all = remember  # type: ignore[method-assign]
+    with contextlib.suppress(NotReally), transaction():
+        try:
+            act()
+        finally:
+            Wire.ask_all = ask_all  # type: ignore[method-assign]
+        raise NotReally
+    return trips
+
+
+class NotReally(Exception):
+    """Rolls back what was only done to be looked at."""
+
+
+def literal(value: object) -> str:
+    """A value as SQL; lists become array literals."""
+    adapted = psycopg.sql.Literal(value).as_string(db.session.connection().connection.driver_connection)
+    return adapted.strip()
+
+
+def script_of(trips: list[list[tuple[str, dict[str, Any]]]], varying: dict[str, str], setup: str) -> str:
+    """A pgbench script. `varying` maps a parameter's name to what stands in its place."""
+    parts = [setup, "BEGIN;"]
+    for trip in trips:
+        parts.append("\\startpipeline")
+        for sql, values in trip:
+            filled = re.sub(
+                r"%\((\w+)\)s", lambda match, v=values: varying.get(match[1]) or literal(v[match[1]]), sql
+            )
+            parts.append(" ".join(filled.split()) + ";")
+        parts.append("\\endpipeline")
+    return "\n".join([*parts, "END;"])
+
+
+RANDOM = "\\set r random(1, 9000000000000000)\n"
+
+
+def capture_script(scene: Scene, messages: int, credits: int) -> str:
+    act = lambda: engine.capture(scene.holds[0], charges(scene, 1, messages, credits), now=NOW, key="k")  # noqa: E731
+    numbers = f"ARRAY(SELECT :r::bigint + n FROM generate_series(1, {messages}) AS n)"
+    first, last = scene.holds[0], scene.holds[-1]
+    varying = {
+        "hold_id": ":h::bigint",
+        "lock": ":r::bigint",
+        "key": "'k' || :r::text",
+        "messages": "{messages}",
+        "holds": "ARRAY[:h::bigint]",
+        "line_holds": "ARRAY[:h::bigint]",
+        "subject": f"(:h - {first} + 1)::bigint",
+        "subject_id": f"(:h - {first} + 1)::bigint",
+    }
+    script = script_of(recorded(act), varying, RANDOM + f"\\set h random({first}, {last})")
+    usage = "INSERT INTO usage_day"
+    lines = [
+        line.replace("{messages}", f"ARRAY[{messages}]" if line.startswith(usage) else numbers)
+        for line in script.splitlines()
+    ]
+    return "\n".join(lines)
+
+
+def hold_script(scene: Scene) -> str:
+    act = lambda: hold_once(scene, "k", 1)  # noqa: E731
+    varying = {
+        "hold_id": "currval('hold_id_seq')",
+        "lock": ":r::bigint",
+        "key": "'k' || :r::text",
+        "holds": "ARRAY[currval('hold_id_seq'), currval('hold_id_seq')]",
+        "line_holds": "ARRAY[currval('hold_id_seq')]",
+    }
+    return script_of(recorded(act), varying, RANDOM)
+
+
+# The public functions, from four processes
+
+
+def functions(bench: Bench, url: str, scene: Scene, what: str, processes: int = 4) -> float:
+    """Calls per second of all processes together."""
+    answers: Any = FORK.SimpleQueue()
+
+    def run(number: int) -> None:
+        with connected(url):
+            act = actor_of(scene, what, number)
+            for _ in range(20):
+                act()
+            done, until = 0, time.monotonic() + bench.seconds
+            while time.monotonic() < until:
+                act()
+                done += 1
+            answers.put(done / bench.seconds)
+        os._exit(0)
+
+    workers = [FORK.Process(target=run, args=(number,)) for number in range(processes)]
+    for worker in workers:
+        worker.start()
+    total = sum(answers.get() for _ in workers)
+    for worker in workers:
+        worker.join()
+    return float(total)
+
+
+def actor_of(scene: Scene, what: str, number: int) -> Callable[[], None]:
+    chance = random.Random(time.monotonic_ns() + number)
+
+    def act() -> None:
+        one = chance.randrange(10**15)
+        if what == "hold":
+            hold_once(scene, f"f{one}", one)
+        else:
+            engine.capture(chance.choice(scene.holds), charges(scene, one, 1, BATCH), now=NOW, key=f"f{one}")
+
+    return act
+
+
+# The parts of the run
+
+
+def throughput(bench: Bench) -> None:
+    """Captures and holds beside TPC-B, interleaved."""
+    for scale in (1, 10):
+        bench.create(f"tpcb{scale}")
+        bench.pgbench(f"tpcb{scale}", "-i", "-q", "-s", str(scale))
+    folder, url = Path(tempfile.mkdtemp(prefix="ledger-bench-")), bench.url("ledger")
+    with connected(url):
+        scene, many = stage(), stage(lots=50)
+        scripts = {
+            "capture": capture_script(scene, 1, BATCH),
+            "capture of 100 messages": capture_script(scene, BATCH, 1),
+            "hold": hold_script(scene),
+            "hold, 50 lots": hold_script(many),
+        }
+    for name, script in scripts.items():
+        (folder / f"{name}.sql").write_text(script)
+    for _ in range(bench.rounds):
+        for scale in (1, 10):
+            bench.measure(f"TPC-B, scale {scale}", lambda s=scale: bench.script(f"tpcb{s}", None))  # type: ignore[misc]
+        for name in scripts:
+            bench.measure(name, lambda n=name: bench.script("ledger", folder / f"{n}.sql"))  # type: ignore[misc]
+        for what in ("capture", "hold"):
+            bench.measure(f"{what}()", lambda w=what: functions(bench, url, scene, w))  # type: ignore[misc]
+    one, ten = "TPC-B, scale 1", "TPC-B, scale 10"
+    bench.figures += [
+        Figure("capture of 100 credits / TPC-B 10", bench.ratio("capture", ten), "x", 1.2, 0.9),
+        Figure(
+            "capture of 100 messages / TPC-B 10", bench.ratio("capture of 100 messages", ten), "x", 0.4, 0.25
+        ),
+        Figure("hold / TPC-B 1", bench.ratio("hold", one), "x", 0.7, 0.45),
+        Figure("capture(), 4 processes / TPC-B 10", bench.ratio("capture()", ten), "x", 0.7, 0.4),
+        Figure("hold(), 4 processes / TPC-B 1", bench.ratio("hold()", one), "x", 0.5, 0.3),
+        Figure(
+            "CPU of a hold, 50 lots / 3 lots",
+            bench.cpu("hold, 50 lots") / bench.cpu("hold"),
+            "x",
+            1.3,
+            None,
+            "less",
+        ),
+    ]
+
+
+def with_history(bench: Bench, transactions: int) -> None:
+    """CPU per capture and hold behind a long history, and how fast it is read."""
+    for size in (200_000, transactions):
+        name, folder = f"history{size}", Path(tempfile.mkdtemp(prefix="ledger-bench-"))
+        bench.create(name, "ledger_schema")
+        with connected(bench.url(name)):
+            scene = stage(lists=200)
+            write_history(scene.platform, scene.lists, scene.holds, size, NOW)
+            (folder / "capture.sql").write_text(capture_script(scene, 1, BATCH))
+            (folder / "hold.sql").write_text(hold_script(scene))
+            if size == transactions:
+                reads(bench, scene)
+        for _ in range(bench.rounds):
+            for what in ("capture", "hold"):
+                contender = f"{what}, history of {size:,}"
+                run = lambda w=what, n=name, f=folder: bench.script(n, f / f"{w}.sql")  # noqa: E731
+                bench.measure(contender, run)
+    for what in ("capture", "hold"):
+        long, short = (bench.cpu(f"{what}, history of {size:,}") for size in (transactions, 200_000))
+        name = f"CPU of a {what}, {transactions:,} / 200,000 transactions"
+        bench.figures.append(Figure(name, long / short, "x", 1.15, None, "less"))
+
+
+def reads(bench: Bench, scene: Scene) -> None:
+    history.write_checkpoints(scene.platform, now=NOW + timedelta(days=1))
+    started = db.session.execute(
+        text("SELECT min(at) FROM ledger_transaction WHERE kind = 'capture'")
+    ).scalar_one()
+    span_s = (NOW - started).total_seconds()
+    chance = random.Random(1)
+    asked: dict[str, tuple[Callable[[], object], float]] = {
+        "balance, p99": (lambda: engine.balance(scene.platform, now=NOW), 2),
+        "balance at any past instant, p99": (
+            lambda: engine.balance(
+                scene.platform, now=NOW, at=started + timedelta(seconds=chance.random() * span_s)
+            ),
+            10,
+        ),
+        "report of 30 days over 200 lists, p99": (
+            lambda: engine.usage(
+                scene.platform, from_on=NOW.date() - timedelta(days=29), to_on=NOW.date(), group="list"
+            ),
+            15,
+        ),
+    }
+    for name, (ask, goal) in asked.items():
+        bench.figures.append(Figure(name, percentile(ask, 500, 0.99), "ms", goal, None, "less"))
+    db.session.rollback()
+
+
+def percentile(ask: Callable[[], object], times: int, which: float) -> float:
+    """Milliseconds; the first calls are left out."""
+    taken = []
+    for number in range(times + 20):
+        began = time.perf_counter()
+        ask()
+        if number >= 20:
+            taken.append((time.perf_counter() - began) * 1000)
+    return sorted(taken)[int(times * which)]
+
+
+def expiry(bench: Bench) -> None:
+    """One lot off 10,000 limited lists."""
+    with connected(bench.url("ledger")):
+        taken = []
+        for number in range(bench.rounds):
+            scene = bare_stage(10_000, number)
+            began = time.perf_counter()
+            [done] = engine.expire_due(now=expires_at(date(2027, 6, 1)), platform_id=scene.platform)
+            taken.append((time.perf_counter() - began) * 1000)
+            assert len(done.lists) == 10_000
+    bench.figures.append(
+        Figure("expiry across 10,000 lists", statistics.median(taken), "ms", 500, None, "less")
+    )
+
+
+def bare_stage(lists: int, number: int) -> Scene:
+    platform = scalar("INSERT INTO platform (name) VALUES (:n) RETURNING id", n=f"Expiry {number}")
+    rows = db.session.execute(
+        text(
+            "INSERT INTO recipient_list (platform_id, name, created_at)"
+            " SELECT :p, 'List ' || n, '2020-01-01Z' FROM generate_series(1, :n) AS n RETURNING id"
+        ),
+        {"p": platform, "n": lists},
+    )
+    ids = tuple(row[0] for row in rows)
+    given: dict[str, Any] = {"reason": "bench", "actor": SYSTEM, "now": NOW}
+    engine.grant(platform, 50 * lists, expires_on=date(2027, 6, 1), key="g", **given)
+    engine.grant(platform, 50 * lists, expires_on=None, key="h", **given)
+    engine.assign(platform, {i: 100 for i in ids}, actor=SYSTEM, now=NOW, key="a")
+    db.session.commit()
+    return Scene(platform, ids, ())
+
+
+def report(bench: Bench, path: Path | None, facts: dict[str, object]) -> None:
+    print(f"\n{'contender':44} {'median tps':>11} {'CPU us':>8}")
+    for name, tps in bench.tps.items():
+        print(f"{name:44} {statistics.median(tps):11.0f} {bench.cpu(name):8.0f}")
+    print(f"\n{'figure':58} {'measured':>10} {'goal':>8}")
+    for one in bench.figures:
+        print(f"{one.name:58} {one.value:8.2f} {one.unit:2} {one.goal:7.2f}  {one.verdict}")
+    if path:
+        contenders = {name: {"tps": tps, "cpu_us": bench.cpu_us[name]} for name, tps in bench.tps.items()}
+        told = {"facts": facts, "contenders": contenders}
+        told["figures"] = {one.name: {**asdict(one), "verdict": one.verdict} for one in bench.figures}
+        path.write_text(json.dumps(told, indent=1))
+
+
+def run(rounds: int, seconds: int, transactions: int, path: Path | None) -> Bench:
+    """Measures everything on a server of its own, which is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="sms-credits-bench-"))
+    folder.chmod(0o755)
+    found = postgres.locate(folder / "pg")
+    cluster = postgres.Cluster(found.folder, found.binaries, found.user, SETTINGS)
+    with postgres.running(cluster, remove=True):
+        bench = Bench(cluster, rounds, seconds)
+        bench.create("ledger_schema")
+        with connected(bench.url("ledger_schema")) as app:
+            migrating.migrate(app)
+        bench.create("ledger", "ledger_schema")
+        throughput(bench)
+        expiry(bench)
+        if transactions:
+            with_history(bench, transactions)
+        facts = {"cpus": os.cpu_count(), "load": os.getloadavg(), "rounds": rounds, "seconds": seconds}
+        report(bench, path, {**facts, "history": transactions, "settings": SETTINGS})
+    return bench
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--history", type=int, default=5_000_000, help="0 leaves out what needs a history")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    run(given.rounds, given.seconds, given.history, given.json)
+
+
+if __name__ == "__main__":
+    main()
