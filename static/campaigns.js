@@ -10,6 +10,16 @@
     text.focus();
     text.dispatchEvent(new Event("input", { bubbles: true }));
   });
+  // Whose message is read stays chosen, even when a price asked for by typing overtakes the click.
+  addEventListener("click", (event) => {
+    const button = event.target.closest('button[name=do][value^="sample:"]');
+    const sample = document.querySelector("#compose input[name=sample]");
+    if (button && sample) sample.value = button.value.slice("sample:".length);
+  }, true);
+  // "Saved" is not said of what has just been typed.
+  addEventListener("input", (event) => {
+    if (event.target.matches("#compose .live")) document.getElementById("saved-state")?.classList.add("pending");
+  });
   // Touching the date means that it counts.
   addEventListener("input", (event) => {
     if (event.target.id !== "send_local" || !event.target.value) return;

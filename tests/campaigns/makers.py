@@ -93,7 +93,17 @@ def confirmed(platform_id: int, count: int = 5, rate: int = 2, status: str = "se
             key=f"hold-{token}",
         )
         campaign.hold_id, campaign.send_at, campaign.scheduled_at = held.hold_id, NOW, NOW
-        campaign.quoted_credits, campaign.quoted = count * rate, {}
+        campaign.scheduled_by_name = "Ada"
+        campaign.quoted_credits = count * rate
+        campaign.quoted = {
+            "credits": count * rate,
+            "recipients": count,
+            "segments": count,
+            "excluded": {"duplicate": 1},
+            "by_list": [[made.id, count, count, count * rate]],
+            "by_country": [["IT", count, count, count * rate, rate]],
+            "segments_histogram": {"1": count},
+        }
         campaign.status = status
         if status in ("sending", "paused"):
             campaign.started_at = NOW

@@ -109,7 +109,10 @@ def send_among_kills(
                 if status is None:
                     kill(pid)
                 done += 1
-        last, deadline = child(lambda: worker(app, settings, campaign.campaign_id)), time.monotonic() + PATIENCE_S
+        last, deadline = (
+            child(lambda: worker(app, settings, campaign.campaign_id)),
+            time.monotonic() + PATIENCE_S,
+        )
         while (status := ends(last)) is None:
             if time.monotonic() > deadline:
                 kill(last)

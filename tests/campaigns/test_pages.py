@@ -27,7 +27,9 @@ def at_nine(database):
 
 @pytest.fixture
 def shop(platform):
-    return make_list(platform.id, "Shop customers", italians(4) + [(33612345600, "FR", {"first_name": "Zoë 👍"})])
+    return make_list(
+        platform.id, "Shop customers", italians(4) + [(33612345600, "FR", {"first_name": "Zoë 👍"})]
+    )
 
 
 @pytest.fixture
@@ -64,10 +66,16 @@ def fingerprint(html):
     return re.search(r'name="fingerprint" value="([0-9a-f]+)"', html)[1]
 
 
-PAGES = ["/campaigns", "/campaigns/{draft}/compose", "/campaigns/{campaign}", "/campaigns/{campaign}/progress",
-         "/campaigns/{campaign}/messages/{message}"]
+PAGES = [
+    "/campaigns",
+    "/campaigns/{draft}/compose",
+    "/campaigns/{campaign}",
+    "/campaigns/{campaign}/progress",
+    "/campaigns/{campaign}/messages/{message}",
+]
 POSTS = [
-    ("draft", name) for name in ("compose", "draft", "quote", "schedule", "test", "delete", "duplicate")
+    ("draft", name)
+    for name in ("compose", "draft", "quote", "savings", "schedule", "test", "delete", "duplicate")
 ] + [("campaign", name) for name in ("pause", "resume", "cancel", "duplicate", "reschedule")]
 
 
@@ -149,7 +157,7 @@ def test_typing_is_priced_without_being_saved(ada, draft, platform):
     answer = ada.post(f"/campaigns/{draft.id}/quote", data=form(draft, text="x" * 200), headers=HTMX)
     assert answer.status_code == 200
     assert 'id="quote"' in answer.text
-    assert 'id="text-info" class="text-info" hx-swap-oob="true"' in answer.text
+    assert 'id="text-info" class="text-facts" hx-swap-oob="true"' in answer.text
     assert 'id="schedule" class="schedule" hx-swap-oob="true"' in answer.text
     assert db.session.get(Campaign, draft.id).text == draft.text
 
@@ -200,7 +208,10 @@ def test_two_tabs_do_not_overwrite_each_other_silently(ada, draft):
     assert refused.status_code == 409
     assert "another tab" in refused.text
     assert db.session.get(Campaign, draft.id).text == "From one"
-    assert ada.post(url, data=form(draft, text="One again", tab="one", version=1), headers=HTMX).status_code == 200
+    assert (
+        ada.post(url, data=form(draft, text="One again", tab="one", version=1), headers=HTMX).status_code
+        == 200
+    )
     whole = ada.post(f"/campaigns/{draft.id}/compose", data=stale)
     assert whole.status_code == 422
     assert "From two" in whole.text
@@ -237,16 +248,22 @@ def test_a_list_of_another_platform_cannot_be_chosen(ada, draft, stranger):
 def test_a_button_replaces_what_makes_the_text_dear(ada, draft, platform):
     grant(platform.id, 1000)
     text = "It’s our “sale”" + " x" * 60
-    page = ada.post(f"/campaigns/{draft.id}/quote", data=form(draft, text=text), headers=HTMX).text
-    assert "3 characters are not in GSM-7" in page
-    assert "saves" in page
-    ada.post(f"/campaigns/{draft.id}/compose", data=form(draft, text=text, do="replace:2019"))
+    offers = ada.post(f"/campaigns/{draft.id}/savings", data=form(draft, text=text), headers=HTMX).text
+    assert "3 kinds of characters are not in GSM-7" in offers
+    assert "saves" in offers
+    ada.post(f"/campaigns/{draft.id}/compose", data=form(draft, text=text, do="save-by:fix:2019"))
     assert db.session.get(Campaign, draft.id).text.startswith("It's our “sale”")
     saved = db.session.get(Campaign, draft.id)
-    ada.post(f"/campaigns/{draft.id}/compose", data=form(saved, do="replace:all"))
+    ada.post(f"/campaigns/{draft.id}/compose", data=form(saved, do="save-by:all"))
     assert db.session.get(Campaign, draft.id).text.startswith('It\'s our "sale"')
-    saved = db.session.get(Campaign, draft.id)
-    assert ada.post(f"/campaigns/{draft.id}/compose", data=form(saved, do="replace:zz")).status_code == 303
+
+
+@pytest.mark.parametrize("word", ["fix:zz", "fix:", "all", "emoji", "trim:7", "nonsense", ""])
+def test_a_button_that_is_not_offered_any_more_changes_nothing(ada, draft, platform, word):
+    grant(platform.id, 1000)
+    answer = ada.post(f"/campaigns/{draft.id}/compose", data=form(draft, do=f"save-by:{word}"))
+    assert answer.status_code == 303
+    assert db.session.get(Campaign, draft.id).text == draft.text
 
 
 def test_the_message_can_be_read_as_anybody_on_the_lists(ada, draft, platform):
@@ -254,9 +271,13 @@ def test_the_message_can_be_read_as_anybody_on_the_lists(ada, draft, platform):
     page = ada.get(f"/campaigns/{draft.id}/compose").text
     assert "As Zoë 👍 reads it" in page
     assert "1 of 2: the dearest of each country" in page
-    found = ada.post(f"/campaigns/{draft.id}/quote", data=form(draft, do="find", find="Person 3"), headers=HTMX).text
+    found = ada.post(
+        f"/campaigns/{draft.id}/quote", data=form(draft, do="find", find="Person 3"), headers=HTMX
+    ).text
     assert "Hi Person 3, 20% off" in found
-    nobody = ada.post(f"/campaigns/{draft.id}/quote", data=form(draft, do="find", find="Nobody"), headers=HTMX).text
+    nobody = ada.post(
+        f"/campaigns/{draft.id}/quote", data=form(draft, do="find", find="Nobody"), headers=HTMX
+    ).text
     assert "Nobody on the chosen lists" in nobody
     plain = ada.post(f"/campaigns/{draft.id}/compose", data=form(draft, do="find", find="Person 3"))
     assert "Hi Person 3, 20% off" in ada.get(plain.location).text
@@ -303,7 +324,9 @@ def test_a_shortfall_is_a_true_sentence_with_the_ways_out(client, draft, platfor
 
 def test_a_test_message_is_charged_like_any_other(ada, draft, platform, run_jobs):
     grant(platform.id, 1000)
-    answer = ada.post(f"/campaigns/{draft.id}/test", data=form(draft, test_phone="+393331234567", test_key="k"))
+    answer = ada.post(
+        f"/campaigns/{draft.id}/test", data=form(draft, test_phone="+393331234567", test_key="k")
+    )
     assert answer.status_code == 303
     ada.post(f"/campaigns/{draft.id}/test", data=form(draft, test_phone="+393331234567", test_key="k"))
     (message,) = db.session.query(Message).filter_by(campaign_id=None).all()
@@ -382,10 +405,23 @@ def test_progress_stops_asking_when_there_is_nothing_to_wait_for(ada, campaign, 
 @pytest.mark.parametrize(
     ("query", "rows"),
     [
-        ("", 5), ("?state=queued", 5), ("?state=sent", 0), ("?state=nonsense", 5), ("?country=IT", 5),
-        ("?country=it", 5), ("?country=FR", 0), ("?number=%2B39333", 5), ("?number=393330000003", 1),
-        ("?number=0039333", 5), ("?number=44", 0), ("?number=letters", 0), ("?number=0", 0),
-        ("?after=0", 5), ("?after=x", 5), ("?before=0", 0), ("?number=" + "9" * 40, 0),
+        ("", 5),
+        ("?state=queued", 5),
+        ("?state=sent", 0),
+        ("?state=nonsense", 5),
+        ("?country=IT", 5),
+        ("?country=it", 5),
+        ("?country=FR", 0),
+        ("?number=%2B39333", 5),
+        ("?number=393330000003", 1),
+        ("?number=0039333", 5),
+        ("?number=44", 0),
+        ("?number=letters", 0),
+        ("?number=0", 0),
+        ("?after=0", 5),
+        ("?after=x", 5),
+        ("?before=0", 0),
+        ("?number=" + "9" * 40, 0),
     ],
 )
 def test_messages_are_filtered_by_state_country_and_number(ada, campaign, query, rows):
@@ -438,7 +474,10 @@ def test_rescheduling_shows_the_new_price_and_swaps(ada, draft, platform):
 
 def signed(settings, reports, at=NOW):
     body = json.dumps({"receipts": reports}).encode()
-    return body, {HEADER: signature(body, settings.key, int(at.timestamp())), "Content-Type": "application/json"}
+    return body, {
+        HEADER: signature(body, settings.key, int(at.timestamp())),
+        "Content-Type": "application/json",
+    }
 
 
 @pytest.fixture
@@ -512,7 +551,10 @@ def test_receipts_need_no_token_of_a_form(app, campaign, gateway_settings):
     app.config["WTF_CSRF_ENABLED"] = True
     try:
         body, headers = signed(gateway_settings, [report(campaign, 0)])
-        assert app.test_client().post("/gateways/sandbox/receipts", data=body, headers=headers).status_code == 200
+        assert (
+            app.test_client().post("/gateways/sandbox/receipts", data=body, headers=headers).status_code
+            == 200
+        )
     finally:
         app.config["WTF_CSRF_ENABLED"] = False
 

@@ -4,9 +4,10 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
+from webapp.audience.erasure import also_erase
 from webapp.campaigns.intents import release_messages
 from webapp.campaigns.locks import lock_campaigns
-from webapp.campaigns.models import Message, Receipt
+from webapp.campaigns.models import Campaign, Message, Receipt
 from webapp.db import transaction
 
 # One probe of an index per campaign, instead of an index over every number ever written to.
@@ -21,6 +22,7 @@ IN_CAMPAIGNS = text(
 )
 
 
+@also_erase
 def erase(platform_id: int, phone: int) -> int:
     """Erases a number (E.164 digits) from the platform's messages; how many had it.
 
@@ -45,8 +47,6 @@ def single_messages(session: Session, platform_id: int, phone: int) -> list[int]
 
 def leave_out_queued(session: Session, ids: list[int]) -> None:
     """Those not yet taken up are not sent any more."""
-    from webapp.campaigns.models import Campaign
-
     queued = session.execute(
         select(Message, func.coalesce(Message.hold_id, Campaign.hold_id), Campaign.status)
         .outerjoin(Campaign, Campaign.id == Message.campaign_id)

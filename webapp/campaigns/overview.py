@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, func, select
 
 from webapp.audience.models import RecipientList
 from webapp.campaigns.models import CHARGED_STATES, NOT_SENT, Campaign, CampaignList, MessageTally
@@ -104,8 +104,14 @@ def tally_of(campaign: Campaign) -> Tally:
 
 
 def campaigns(platform_id: int, group: str | None, name: str = "") -> Select[tuple[Campaign]]:
-    """The campaigns of a platform, what moves first: running, scheduled, drafts, then the latest."""
-    found = select(Campaign).where(Campaign.platform_id == platform_id).order_by(Campaign.id.desc())
+    """The campaigns of a platform: what runs first, then what is scheduled, the drafts, and the latest."""
+    moves = case(
+        (Campaign.status.in_(STATUSES["running"]), 0),
+        (Campaign.status == "scheduled", 1),
+        (Campaign.status == "draft", 2),
+        else_=3,
+    )
+    found = select(Campaign).where(Campaign.platform_id == platform_id).order_by(moves, Campaign.id.desc())
     if group:
         found = found.where(Campaign.status.in_(STATUSES[group]))
     if name.strip():

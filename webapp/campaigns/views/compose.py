@@ -1,5 +1,6 @@
 """Writing a campaign: the message on the left, what it costs on the right, saved as one goes."""
 
+import json
 from dataclasses import dataclass, replace
 
 from flask import Response, redirect, request, url_for
@@ -18,7 +19,7 @@ from webapp.campaigns.quoting import Quoted
 from webapp.campaigns.views import ID, blueprint
 from webapp.campaigns.views.common import WRITERS, own_campaign, platform_zone
 from webapp.db import db
-from webapp.web.htmx import answer, invalid, render, see_other, wants_fragment
+from webapp.web.htmx import invalid, render, see_other, wants_fragment
 
 LIST_STEPS = {"up": -1, "down": 1}
 
@@ -55,8 +56,10 @@ def compose_page(
     )
 
 
-def context_of(campaign: Campaign, draft: Draft, quoted: Quoted | None = None) -> dict[str, object]:
-    """All that the quote and what stands around it show."""
+def context_of(
+    campaign: Campaign, draft: Draft, quoted: Quoted | None = None, *, with_savings: bool = True
+) -> dict[str, object]:
+    """All that the quote and what stands around it show. What would save is many quotes: only where asked for."""
     quoted = quoted or quoting.quote_draft(campaign.platform_id, draft, zone=platform_zone(), now=clock.now())
     action, _colon, value = request.values.get("do", "").partition(":")
     wanted = request.values.get("sample", type=int)
@@ -74,7 +77,7 @@ def context_of(campaign: Campaign, draft: Draft, quoted: Quoted | None = None) -
         "not_found": action == "find" and bool(sought) and wanted is None,
         "sought": sought,
         "parts": marking.marked_parts(shown.segmentation) if shown else (),
-        "offers": savings.offers(quoted),
+        "savings": savings.savings(quoted) if with_savings else None,
         "dearer": savings.dearer(quoted),
         "other_lists": other_lists(campaign.platform_id, draft.list_ids),
         "fields": known_fields(quoted),
@@ -144,7 +147,7 @@ def save(campaign_id: int) -> AnyResponse:
     except DraftChanged as conflict:
         return compose_page(campaign, draft, conflict=conflict)
     if wants_fragment():
-        return answer(render_form(saved, drafts.draft_of(saved)))
+        return changed(saved, given.action)
     asked = {name: request.form[name] for name in ("find",) if request.form.get(name)}
     sample = given.value if given.action == "sample" else request.form.get("sample")
     if given.action == "find":
@@ -157,18 +160,13 @@ def save(campaign_id: int) -> AnyResponse:
     )
 
 
-def render_form(campaign: Campaign, draft: Draft) -> Response:
-    """The form again after one of its buttons, with the main button of the page beside it."""
-    return render(
-        "campaigns/compose.html",
-        "campaigns/_compose.html",
-        swapped=True,
-        tab=request.form.get("tab", ""),
-        refusal=None,
-        conflict=None,
-        test_refusal=None,
-        **context_of(campaign, draft),
-    )
+def changed(campaign: Campaign, action: str) -> Response:
+    """What a button of the form changed: the lists or the text. The page then asks for the price by itself."""
+    fragment = "campaigns/_text_changed.html" if action == "save-by" else "campaigns/_to_changed.html"
+    context = context_of(campaign, drafts.draft_of(campaign), with_savings=False)
+    response = render(fragment, fragment, refusal=None, conflict=None, **context)
+    response.headers["HX-Trigger"] = json.dumps({"draft-changed": {"target": "#compose"}})
+    return response
 
 
 def acted(campaign: Campaign, given: Sent) -> Draft:
@@ -183,22 +181,12 @@ def acted(campaign: Campaign, given: Sent) -> Draft:
             return replace(draft, list_ids=tuple(each for each in lists if each != number))
         case "up" | "down" if number in lists:
             return replace(draft, list_ids=moved(lists, number, LIST_STEPS[given.action]))
-        case "replace":
+        case "save-by":
             quoted = quoting.quote_draft(campaign.platform_id, draft, zone=platform_zone(), now=clock.now())
-            return replace(draft, text=savings.with_replacement(draft.text, character_of(given.value), quoted))
+            return replace(draft, text=savings.text_after(quoted, given.value))
         case "insert" if given.value:
             return replace(draft, text=f"{draft.text}{{{given.value}}}")
     return draft
-
-
-def character_of(code_point: str) -> str | None:
-    """The character of a button such as `replace:2019`; None for `all`. What is neither stands nowhere."""
-    if code_point == "all":
-        return None
-    try:
-        return chr(int(code_point, 16))
-    except (ValueError, OverflowError):
-        return ""
 
 
 def moved(lists: list[int], list_id: int, step: int) -> tuple[int, ...]:
@@ -248,5 +236,23 @@ def quote(campaign_id: int) -> AnyResponse:
         refusal=None,
         conflict=None,
         test_refusal=None,
-        **context_of(campaign, given.draft),
+        **context_of(campaign, given.draft, with_savings=False),
+    )
+
+
+@blueprint.post(f"/campaigns/<{ID}:campaign_id>/savings")
+@requires(*WRITERS)
+def find_savings(campaign_id: int) -> AnyResponse:
+    """What would make the draft in the form cheaper. Asked for when somebody has stopped typing."""
+    campaign, given = own_campaign(campaign_id), sent()
+    if campaign.status != "draft":
+        return see_other(url_for("campaigns.campaign", campaign_id=campaign_id))
+    if not wants_fragment():
+        return save(campaign_id)
+    quoted = quoting.quote_draft(campaign.platform_id, given.draft, zone=platform_zone(), now=clock.now())
+    return render(
+        "campaigns/_savings.html",
+        "campaigns/_savings.html",
+        campaign=campaign,
+        savings=savings.savings(quoted),
     )
