@@ -1,4 +1,4 @@
-"""The sandbox as a process: takes messages, says what became of them, shows its inbox, reports by callback."""
+"""The sandbox as a process: takes messages, says what became of them, shows its inbox, sends receipts."""
 
 import hmac
 import json
@@ -31,10 +31,10 @@ class Sandbox(ThreadingHTTPServer):
     request_queue_size = 64
 
     def __init__(self, settings: SendingSettings) -> None:
-        super().__init__(("127.0.0.1", settings.port), Handler)
         self.settings = settings
         self.store = Store(settings.store, settings.mischief)
         self.receipts = ReceiptSender(self.store, settings)
+        super().__init__(("127.0.0.1", settings.port), Handler)  # closes what is above when the port is taken
 
     def server_close(self) -> None:
         self.receipts.stop()
@@ -110,8 +110,8 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        log.debug(format, *args)
+    def log_message(self, words: str, *args: Any) -> None:
+        log.debug(words, *args)
 
 
 def checked(item: dict[str, Any]) -> dict[str, Any]:
