@@ -114,7 +114,8 @@ def marketer_imports(page: Page, file: Path) -> None:
     page.get_by_role("button", name="See what will happen").click()
     wait_for(page, page.get_by_role("button", name=re.compile("Import 5,000 people")))
     page.get_by_role("button", name=re.compile("Import 5,000 people")).click()
-    wait_for(page, page.get_by_role("link", name=re.compile("refused", re.I)))
+    wait_for(page, page.get_by_role("link", name="To the list"))
+    expect(page.get_by_role("main")).to_contain_text(re.compile(r"rows read\s*5,002"))
     page.goto("/lists")
     expect(page.get_by_text("5,000").first).to_be_visible()
 
