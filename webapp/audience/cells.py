@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from flask_babel import lazy_gettext as _
 
-from webapp.pricing.numbers import BadNumber, Phone, parse_phone
+from webapp.pricing.numbers import BadNumber, Phone, international, parse_phone
 
 VALUE_CHARACTERS = 1_000
 FIELD_CHARACTERS = 60
@@ -62,6 +62,8 @@ def read_number(raw: str, country: str | None) -> tuple[int, str]:
     """
     if not E164.fullmatch(raw):
         raw = tidy_number(raw)
+    elif sure := international(raw):
+        return int(raw), sure.country
     try:
         phone = parse_phone(raw, country)
     except BadNumber as complaint:

@@ -53,10 +53,7 @@ class Kind(NamedTuple):
     """One kind of number (mobile, fixed line, ...) of a region: its lengths and its pattern."""
 
     lengths: frozenset[int]
-    pattern: re.Pattern[str]
-
-    def has(self, national: str) -> bool:
-        return len(national) in self.lengths and self.pattern.fullmatch(national) is not None
+    pattern: str
 
 
 class Region(NamedTuple):
@@ -65,9 +62,17 @@ class Region(NamedTuple):
     national_prefix: re.Pattern[str] | None
     every: Kind
     kinds: tuple[Kind, ...]
+    by_length: dict[int, re.Pattern[str]]
 
     def has(self, national: str) -> bool:
-        return self.every.has(national) and any(kind.has(national) for kind in self.kinds)
+        pattern = self.by_length.get(len(national)) or self.compiled(len(national))
+        return pattern.fullmatch(national) is not None
+
+    def compiled(self, length: int) -> re.Pattern[str]:
+        """One pattern for all numbers of this length: of some kind, and as every number here is."""
+        kinds = [f"(?:{kind.pattern})" for kind in self.kinds if length in kind.lengths & self.every.lengths]
+        one = f"(?=(?:{self.every.pattern})\\Z)(?:{'|'.join(kinds)})" if kinds else "(?!)"
+        return self.by_length.setdefault(length, re.compile(one))
 
 
 def country_index(country: str | None) -> int:
@@ -134,11 +139,12 @@ def region_of(name: str) -> Region:
         tuple(
             kind_of(desc) for desc in described if desc and desc.national_number_pattern not in (None, "NA")
         ),
+        {},
     )
 
 
 def kind_of(desc: PhoneNumberDesc) -> Kind:
-    return Kind(frozenset(desc.possible_length), re.compile(desc.national_number_pattern or "(?!)"))
+    return Kind(frozenset(desc.possible_length), desc.national_number_pattern or "(?!)")
 
 
 def parsed(raw: str, default_country: str | None) -> Phone:
