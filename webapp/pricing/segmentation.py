@@ -44,9 +44,8 @@ class Offender:
     replacement: str | None
 
 
-@dataclass(frozen=True)
-class Segmentation:
-    """A text as it is sent: `text` is normalised and complete, `offenders` and `parts` refer to it."""
+class Counted(NamedTuple):
+    """What a segmentation is made of; a tuple, because one is made for every text that is counted."""
 
     text: str
     profile: Profile
@@ -54,6 +53,10 @@ class Segmentation:
     units: int
     segments: int
     replacements: tuple[Replacement, ...] = ()
+
+
+class Segmentation(Counted):
+    """A text as it is sent: `text` is normalised and complete, `offenders` and `parts` refer to it."""
 
     @property
     def encoding(self) -> str:
@@ -141,13 +144,14 @@ def segment(
 
 def count(text: str, profile: Profile) -> Count:
     """Coding, units and segments of a text, counted as it is given."""
-    first = profile.first
-    units = first.units(text) if first else None
-    if first and units is not None:
-        best = Count(first, units, segments_of(text, units, first, profile.edge_rule))
-    else:
-        wide_units = profile.ucs2.units(text) or 0
-        best = Count(profile.ucs2, wide_units, segments_of(text, wide_units, profile.ucs2, profile.edge_rule))
+    coding = profile.first
+    units = coding.units(text) if coding else None
+    if coding is None or units is None:
+        coding = profile.ucs2
+        units = coding.units(text) or 0
+    if units <= coding.single:
+        return Count(coding, units, 1 if units else 0)
+    best = Count(coding, units, segments_of(text, units, coding, profile.edge_rule))
     return with_national_tables(text, profile, best) if profile.national and best.segments > 1 else best
 
 
