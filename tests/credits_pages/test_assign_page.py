@@ -34,7 +34,9 @@ def as_admin(client, admin):
 
 def access(platform):
     found = engine.balance(platform.id, now=clock.now())
-    return found.unassigned, {one.list_id: one.assigned if one.access == "limited" else None for one in found.lists}
+    return found.unassigned, {
+        one.list_id: one.assigned if one.access == "limited" else None for one in found.lists
+    }
 
 
 def form(scene, *, shop="", vip="100", was_shop="", was_vip="100", **more):
@@ -167,14 +169,18 @@ def test_a_draft_sends_its_need_along_and_is_returned_to(as_admin, platform, sce
     assert "VIP is 84 credits short" in answer.text
     assert 'value="184"' in answer.text
     assert f'href="{back}"' in answer.text
-    assert answer.text.index(f'name="list-{scene["vip"]}"') < answer.text.index(f'name="list-{scene["shop"]}"')
+    assert answer.text.index(f'name="list-{scene["vip"]}"') < answer.text.index(
+        f'name="list-{scene["shop"]}"'
+    )
     saved = as_admin.post("/assign", data=form(scene, vip="184", back=back))
     assert saved.location == back
     answer = as_admin.get("/assign", query_string={"list": scene["shop"], "need": 84})
     assert "Shop is free: it spends from the unassigned" in answer.text
 
 
-@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"])
+@pytest.mark.parametrize(
+    "back", ["https://evil.example/", "//evil.example", "/\\evil.example", "javascript:alert(1)"]
+)
 def test_the_way_back_never_leads_to_another_site(as_admin, scene, back):
     answer = as_admin.get("/assign", query_string={"back": back})
     assert "way-back" not in answer.text
@@ -182,7 +188,9 @@ def test_the_way_back_never_leads_to_another_site(as_admin, scene, back):
     assert as_admin.post("/assign", data=form(scene, shop="1", back=back)).location == "/assign"
 
 
-@pytest.mark.parametrize("query", ["list=x&need=y", "list=999999&need=5", "list=1&need=-5", "need=5", "page=9999"])
+@pytest.mark.parametrize(
+    "query", ["list=x&need=y", "list=999999&need=5", "list=1&need=-5", "need=5", "page=9999"]
+)
 def test_an_address_that_makes_no_sense_shows_the_usual_page(as_admin, scene, query):
     answer = as_admin.get(f"/assign?{query}")
     assert answer.status_code == 200

@@ -1,7 +1,7 @@
 """The widget: one number on every page, its card, and what other tabs hear of it."""
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -68,14 +68,14 @@ def test_opened_it_tells_held_unassigned_and_who_holds(client, admin, scene):
 
 
 def test_it_tells_the_last_day_on_which_the_next_credits_can_be_used(client, admin, platform):
-    engine.grant(
-        platform.id, 1240, expires_on=datetime(2028, 11, 21).date(), reason="x", actor=ADA, now=NOW, key=key()
-    )
+    engine.grant(platform.id, 1240, expires_on=date(2028, 11, 21), reason="x", actor=ADA, now=NOW, key=key())
     said = words(sign_in(client, admin).get("/widget"))
     assert "1,240 usable until 20 November 2028, Italian time" in said
 
 
-def test_an_admin_may_buy_and_assign_and_others_are_told_whom_to_ask(client, admin, marketer, viewer, platform):
+def test_an_admin_may_buy_and_assign_and_others_are_told_whom_to_ask(
+    client, admin, marketer, viewer, platform
+):
     answer = sign_in(client, admin).get("/widget")
     assert 'href="/buy"' in answer.text
     assert 'href="/assign"' in answer.text
@@ -115,10 +115,14 @@ def every_movement(platform, scene):
     message = make_message(platform, scene["campaign"], None, country="IT", segments=1, rate=2)
     return {
         "a grant": lambda: grant(platform, 5, now=NOW),
-        "an assignment": lambda: engine.assign(platform.id, {scene["vip"]: 90}, actor=ADA, now=NOW, key=key()),
+        "an assignment": lambda: engine.assign(
+            platform.id, {scene["vip"]: 90}, actor=ADA, now=NOW, key=key()
+        ),
         "a hold": lambda: hold(platform, scene["campaign"], [(None, 7)], now=NOW),
         "a charge": lambda: charge(scene["hold"], [message], now=NOW),
-        "a release": lambda: engine.release(scene["hold"], {None: 3}, reason="x", actor=ADA, now=NOW, key=key()),
+        "a release": lambda: engine.release(
+            scene["hold"], {None: 3}, reason="x", actor=ADA, now=NOW, key=key()
+        ),
         "a purchase": lambda: engine.purchase(
             platform.id,
             100,
@@ -131,7 +135,9 @@ def every_movement(platform, scene):
     }
 
 
-@pytest.mark.parametrize("what", ["a grant", "an assignment", "a hold", "a charge", "a release", "a purchase"])
+@pytest.mark.parametrize(
+    "what", ["a grant", "an assignment", "a hold", "a charge", "a release", "a purchase"]
+)
 def test_every_movement_is_seen_by_the_tabs_that_ask(client, admin, platform, scene, what):
     mark = seen(sign_in(client, admin).get("/widget"))
     every_movement(platform, scene)[what]()
@@ -140,7 +146,9 @@ def test_every_movement_is_seen_by_the_tabs_that_ask(client, admin, platform, sc
     assert seen(answer) != mark
 
 
-def test_an_expiry_is_seen_when_its_instant_comes_though_no_task_has_run(client, admin, platform, monkeypatch):
+def test_an_expiry_is_seen_when_its_instant_comes_though_no_task_has_run(
+    client, admin, platform, monkeypatch
+):
     grant(platform, 50, now=NOW, days=3)
     grant(platform, 20, now=NOW, days=None)
     monkeypatch.setattr(clock, "now", lambda: NOW)

@@ -27,7 +27,9 @@ def key() -> str:
 
 def make_list(platform: Platform, name: str, *, deleted: bool = False) -> RecipientList:
     now = datetime.now(UTC)
-    made = RecipientList(platform_id=platform.id, name=name, created_at=now, deleted_at=now if deleted else None)
+    made = RecipientList(
+        platform_id=platform.id, name=name, created_at=now, deleted_at=now if deleted else None
+    )
     db.session.add(made)
     db.session.flush()
     return made
@@ -117,7 +119,9 @@ def send(
     """A campaign sent at once: (list, country, messages, segments, rate) each; everything is charged."""
     campaign = make_campaign(platform, name)
     messages = [
-        make_message(platform, campaign, found.id if found else None, country=country, segments=segments, rate=rate)
+        make_message(
+            platform, campaign, found.id if found else None, country=country, segments=segments, rate=rate
+        )
         for found, country, how_many, segments, rate in counts
         for _ in range(how_many)
     ]

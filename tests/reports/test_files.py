@@ -51,7 +51,9 @@ def fetched(client, run_jobs, url):
     return client.get(made.location + "/download")
 
 
-def test_the_file_of_all_lists_has_lists_days_countries_and_details_as_numbers_and_days(client, viewer, scene):
+def test_the_file_of_all_lists_has_lists_days_countries_and_details_as_numbers_and_days(
+    client, viewer, scene
+):
     book = workbook(sign_in(client, viewer).get("/reports/export?days=7"))
     assert book.sheetnames == ["Lists", "Days", "Countries", "Details", "About"]
     name = "=cmd|' /C calc'!A0"

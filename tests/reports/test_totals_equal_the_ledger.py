@@ -35,7 +35,9 @@ def played(batches):
     for which, hours, ones in batches:
         now += timedelta(hours=hours)
         sent = [
-            make_message(platform, campaigns[which], lists[n].id if n else None, country=country, segments=s, rate=r)
+            make_message(
+                platform, campaigns[which], lists[n].id if n else None, country=country, segments=s, rate=r
+            )
             for n, country, s, r in ones
         ]
         placed = hold(platform, campaigns[which], [(m.list_id, m.credits) for m in sent], now=now)
@@ -63,7 +65,9 @@ def test_every_level_adds_up_to_the_one_above_and_to_the_ledger(batches, skip_da
     scope = Scope(platform.id, from_on, from_on + timedelta(days=days))
     top = usage.usage(scope)
     assert top.total.credits == spent(platform.id, scope.from_on, scope.to_on)
-    assert engine.usage(platform.id, from_on=scope.from_on, to_on=scope.to_on).total.credits == top.total.credits
+    assert (
+        engine.usage(platform.id, from_on=scope.from_on, to_on=scope.to_on).total.credits == top.total.credits
+    )
     for parts in (top.days.values(), top.countries.values(), [line.figures for line in top.lines]):
         assert sum(parts, NOTHING) == top.total
     for list_key in list_keys:
@@ -80,7 +84,9 @@ def test_every_level_adds_up_to_the_one_above_and_to_the_ledger(batches, skip_da
 
 @pytest.mark.usefixtures("database")
 def test_the_details_of_a_file_add_up_to_its_total():
-    platform, _, _ = played([(0, 0, [(0, "IT", 1, 2), (1, "IT", 2, 2)]), (1, 30, [(1, "DE", 1, 1), (2, "US", 3, 5)])])
+    platform, _, _ = played(
+        [(0, 0, [(0, "IT", 1, 2), (1, "IT", 2, 2)]), (1, 30, [(1, "DE", 1, 1), (2, "US", 3, 5)])]
+    )
     scope = Scope(platform.id, date(2026, 3, 1), date(2026, 3, 31))
     found, details = usage.with_details(scope)
     assert found == usage.usage(scope)

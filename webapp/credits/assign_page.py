@@ -12,7 +12,7 @@ BAR_LISTS = 3
 
 @dataclass(frozen=True)
 class ListRow:
-    """One list: what it has, what it spent in 30 days, and its field (`text`; `was` is what it began with)."""
+    """One list: what it has, what it spent in 30 days, and its field (`text`, which began as `was`)."""
 
     list_id: int
     name: str
@@ -62,7 +62,9 @@ def rows_of(
     """The rows of the lists in `names`, in that order; the one that needs credits comes first."""
     by_id = {found.list_id: found for found in balance.lists}
     rows = [
-        row_of(by_id.get(list_id, ListBalance(list_id, "free", 0, 0)), name, spent.get(list_id, 0), wanted, need)
+        row_of(
+            by_id.get(list_id, ListBalance(list_id, "free", 0, 0)), name, spent.get(list_id, 0), wanted, need
+        )
         for list_id, name in names.items()
     ]
     return sorted(rows, key=lambda row: row.need is None)
@@ -88,7 +90,9 @@ def outcome_of(balance: Balance, changes: Mapping[int, int | None]) -> Outcome:
     after |= {list_id: amount or 0 for list_id, amount in changes.items()}
     assigned = sum(after.values())
     unassigned = balance.available - assigned
-    ranked = sorted(((list_id, amount) for list_id, amount in after.items() if amount), key=lambda one: (-one[1], one[0]))
+    ranked = sorted(
+        ((list_id, amount) for list_id, amount in after.items() if amount), key=lambda one: (-one[1], one[0])
+    )
     return Outcome(
         unassigned=max(unassigned, 0),
         assigned=assigned,

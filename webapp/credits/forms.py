@@ -38,7 +38,11 @@ class Wanted:
     @property
     def changes(self) -> dict[int, int | None]:
         """The lists whose field differs from what the page had shown."""
-        return {key: amount for key, amount in self.access.items() if key not in self.was or self.was[key] != amount}
+        return {
+            key: amount
+            for key, amount in self.access.items()
+            if key not in self.was or self.was[key] != amount
+        }
 
 
 def wanted_of(values: Mapping[str, str]) -> Wanted:
@@ -74,8 +78,13 @@ def credits_typed(text: str) -> int | None:
         return None
     groups = GROUPING.split(text)
     digits = "".join(groups)
-    grouped = all(len(group) == 3 for group in groups[1:]) and 1 <= len(groups[0])
-    if not (digits.isascii() and NUMBER.fullmatch(digits) and grouped and (len(groups) == 1 or len(groups[0]) <= 3)):
+    grouped = all(len(group) == 3 for group in groups[1:]) and len(groups[0]) >= 1
+    if not (
+        digits.isascii()
+        and NUMBER.fullmatch(digits)
+        and grouped
+        and (len(groups) == 1 or len(groups[0]) <= 3)
+    ):
         raise ValueError(_("Write a whole number of credits, or leave the field empty for free."))
     if len(digits) > 16 or int(digits) > MOST_CREDITS:
         raise ValueError(_("That is more than any platform can have."))

@@ -128,8 +128,8 @@ def page_of(platform_id: int, filters: Filters, before: Place | None = None) -> 
     movements = [movement_of(run) for run in shown]
     load_parts(movements, shown)
     more = len(rows) > WINDOW_ROWS or len(runs) > PER_PAGE
-    last = shown[-1][-1] if shown else None
-    if last is not None and len(runs) <= PER_PAGE and more and last.kind == "capture":
+    last: Row[Any] | Place | None = shown[-1][-1] if shown else None
+    if isinstance(last, Row) and len(runs) <= PER_PAGE and more and last.kind == "capture":
         last, more = extend(platform_id, filters, movements[-1], last)
     older = Place(last.at, last.id) if last is not None and more else None
     fill_balances(platform_id, movements)
@@ -185,7 +185,7 @@ def lists_of(platform_id: int) -> list[tuple[int, str, bool]]:
         .where(recipient_list.c.platform_id == platform_id)
         .order_by(deleted, func.lower(recipient_list.c.name), recipient_list.c.id)
     )
-    return [tuple(row) for row in db.session.execute(statement)]  # type: ignore[misc]
+    return [tuple(row) for row in db.session.execute(statement)]
 
 
 def conditions(platform_id: int, filters: Filters) -> list[ColumnElement[bool]]:
@@ -211,9 +211,9 @@ def touches_list(list_id: int) -> ColumnElement[bool]:
     return LedgerTransaction.id.in_(moved.union(changed))
 
 
-def base(platform_id: int, filters: Filters) -> Select[Any]:
+def base(platform_id: int, filters: Filters) -> Select[*tuple[Any, ...]]:
     transaction = LedgerTransaction
-    return (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             transaction.id,
             transaction.kind,
@@ -231,18 +231,19 @@ def base(platform_id: int, filters: Filters) -> Select[Any]:
         .outerjoin(Hold, Hold.id == transaction.hold_id)
         .where(*conditions(platform_id, filters))
     )
+    return statement
 
 
 def place_columns() -> ColumnElement[Any]:
     return tuple_(LedgerTransaction.at, LedgerTransaction.id)
 
 
-def newest(platform_id: int, filters: Filters, before: Place | None) -> Select[Any]:
+def newest(platform_id: int, filters: Filters, before: Place | None) -> Select[*tuple[Any, ...]]:
     statement = base(platform_id, filters).order_by(LedgerTransaction.at.desc(), LedgerTransaction.id.desc())
     return statement if before is None else statement.where(place_columns() < (before.at, before.id))
 
 
-def oldest(platform_id: int, filters: Filters, after: Place | None) -> Select[Any]:
+def oldest(platform_id: int, filters: Filters, after: Place | None) -> Select[*tuple[Any, ...]]:
     statement = base(platform_id, filters).order_by(LedgerTransaction.at, LedgerTransaction.id)
     return statement if after is None else statement.where(place_columns() > (after.at, after.id))
 
@@ -342,8 +343,8 @@ def load_entries(owner: dict[int, Movement]) -> None:
         .where(entry.position <= PARTS_SHOWN)
         .order_by(entry.transaction_id, entry.position)
     )
-    for transaction_id, *part in db.session.execute(statement):
-        owner[transaction_id].parts.append(Part(*part))
+    for transaction_id, source, target, credits, list_id in db.session.execute(statement):
+        owner[transaction_id].parts.append(Part(source, target, credits, list_id))
 
 
 def load_lots(owner: dict[int, Movement]) -> None:
@@ -354,13 +355,13 @@ def load_lots(owner: dict[int, Movement]) -> None:
         .where(line.position <= PARTS_SHOWN)
         .order_by(line.transaction_id, line.position)
     )
-    for transaction_id, *part in db.session.execute(statement):
-        owner[transaction_id].lots.append(LotPart(*part))
+    for transaction_id, lot_id, source, target, credits in db.session.execute(statement):
+        owner[transaction_id].lots.append(LotPart(lot_id, source, target, credits))
 
 
 def load_renewals(owner: dict[int, Movement]) -> None:
     bought = [key for key, movement in owner.items() if movement.kind == "purchase"]
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             LotRenewal.transaction_id, LotRenewal.lot_id, LotRenewal.expires_on_before, LotRenewal.expires_on
         )

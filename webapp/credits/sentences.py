@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from flask_babel import gettext as _
-from flask_babel import ngettext
-
 from webapp.credits.expiry import last_usable_day
 from webapp.credits.movements import PARTS_SHOWN, Movement, Part
 from webapp.web.formats import credits, day
+from webapp.web.words import gettext as _
+from webapp.web.words import ngettext
 
 KINDS = ("grant", "purchase", "assign", "hold", "capture", "release", "expire", "adjust")
 

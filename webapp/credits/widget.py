@@ -15,7 +15,7 @@ HOLDS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Widget:
-    """`soon`: credits expire within 30 days. `lasts_days`: days the balance lasts, when that is under a week."""
+    """`soon`: credits expire within 30 days. `lasts_days`: how long the balance lasts, when under a week."""
 
     available: int
     held: int

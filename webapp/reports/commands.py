@@ -56,7 +56,9 @@ def platform_of(platform_id: int | None) -> Platform:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise Refused("There is no such platform." if platform_id is not None else "There is no platform yet.")
+        raise Refused(
+            "There is no such platform." if platform_id is not None else "There is no platform yet."
+        )
     raise Refused("There are several platforms: say which with --platform ID.")
 
 
@@ -89,4 +91,6 @@ def tell(file: Path, found: Usage, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"file": str(file), "total": vars(total)}))
     else:
-        click.echo(f"{file}: {total.messages:,} messages, {total.segments:,} parts, {total.credits:,} credits.")
+        click.echo(
+            f"{file}: {total.messages:,} messages, {total.segments:,} parts, {total.credits:,} credits."
+        )

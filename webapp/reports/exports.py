@@ -53,7 +53,9 @@ def usage_order(
     """The file of a usage report."""
     name = file_name(_("usage"), title, f"{scope.from_on}", f"{scope.to_on}", extension="xlsx")
     rows = row_count(scope, found)
-    return Order(scope.platform_id, "usage", to_json(scope), title, name, rows, "xlsx", language, by_id, by_name)
+    return Order(
+        scope.platform_id, "usage", to_json(scope), title, name, rows, "xlsx", language, by_id, by_name
+    )
 
 
 def row_count(scope: Scope, found: Usage) -> int:

@@ -39,7 +39,7 @@ class ChargedMessage:
 
 @dataclass(frozen=True)
 class MessagePage:
-    """Some messages, the latest first; `older` is the id from which the next page goes on, None at the end."""
+    """Some messages, the latest first; `older` is the id from which the next page goes on, if any."""
 
     rows: Sequence[ChargedMessage]
     older: int | None
@@ -64,13 +64,13 @@ def all_of(scope: Scope) -> Iterator[ChargedMessage]:
 
 def message_of(row: Row[Any]) -> ChargedMessage:
     """A message from a row of `charged`, its number as people write it."""
-    message = ChargedMessage(*row)
+    message = ChargedMessage(*tuple(row))
     return replace(message, phone=None if message.phone is None else f"+{message.phone}")
 
 
-def charged(scope: Scope) -> Select[Any]:
+def charged(scope: Scope) -> Select[*tuple[Any, ...]]:
     """The charged messages of the scope, in no order yet."""
-    statement = (
+    statement: Select[*tuple[Any, ...]] = (
         select(
             Message.id,
             LedgerTransaction.at,
@@ -100,13 +100,13 @@ def charged(scope: Scope) -> Select[Any]:
     return single_ones(statement, scope) if scope.campaign_key == SINGLE else of_campaign(statement, scope)
 
 
-def of_campaign(statement: Select[Any], scope: Scope) -> Select[Any]:
+def of_campaign(statement: Select[*tuple[Any, ...]], scope: Scope) -> Select[*tuple[Any, ...]]:
     if scope.campaign_key is None:
         return statement
     return statement.where(Message.campaign_id == scope.campaign_key)
 
 
-def single_ones(statement: Select[Any], scope: Scope) -> Select[Any]:
+def single_ones(statement: Select[*tuple[Any, ...]], scope: Scope) -> Select[*tuple[Any, ...]]:
     """Each single message is the subject of a roll-up of its own, through which it is found."""
     rolled_up = select(UsageDay.subject_id).where(
         UsageDay.platform_id == scope.platform_id,

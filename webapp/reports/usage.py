@@ -133,7 +133,7 @@ def figures_of(row: Row[Any]) -> Figures:
     return Figures(int(row.messages or 0), int(row.segments or 0), int(row.credits or 0))
 
 
-def grouped(scope: Scope, *, details: bool = False) -> Select[Any]:
+def grouped(scope: Scope, *, details: bool = False) -> Select[*tuple[Any, ...]]:
     """One pass over the roll-ups, summed by each column in turn and once in all: the total comes first.
 
     Of the columns grouped by, the one in turn has a value and the others are null; in the total all are.
@@ -166,7 +166,9 @@ def named(scope: Scope, keyed: Mapping[int, Figures]) -> tuple[Line, ...]:
 def list_names(keys: Iterable[int]) -> dict[int, tuple[str, bool]]:
     """Name, and whether it is deleted, by id; nothing for the key of no list."""
     rows = select(RecipientList.id, RecipientList.name, RecipientList.deleted_at.is_not(None))
-    return {row[0]: (row[1], row[2]) for row in db.session.execute(rows.where(RecipientList.id.in_(set(keys))))}
+    return {
+        row[0]: (row[1], row[2]) for row in db.session.execute(rows.where(RecipientList.id.in_(set(keys))))
+    }
 
 
 def campaign_names(keys: Iterable[int]) -> dict[int, tuple[str, bool]]:
@@ -184,7 +186,7 @@ def with_details(scope: Scope) -> tuple[Usage, Iterator[Row[Any]]]:
     Both come from one statement, so that they add up to each other.
     """
     rows = iter(db.session.execute(grouped(scope, details=True), execution_options={"yield_per": PER_BATCH}))
-    summed = []
+    summed: list[Row[Any]] = []
     for row in rows:
         if is_detail(row):
             return gathered(scope, summed), chain([row], rows)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 from typing import Any, TypeVar
 
-from flask_babel import gettext as _
 from sqlalchemy import Row
 
 from webapp.reports import messages, usage
@@ -14,6 +13,7 @@ from webapp.reports.messages import ChargedMessage
 from webapp.reports.usage import Figures, Scope, Usage
 from webapp.web import formats
 from webapp.web.spreadsheets import Column, Sheet, Value
+from webapp.web.words import gettext as _
 
 One = TypeVar("One")
 Progress = Callable[[int], None]
@@ -84,7 +84,9 @@ def line_name(key: int, name: str, level: str) -> str:
     if name:
         return name
     if key:
-        return _("Campaign %(number)s", number=key) if level == "campaigns" else _("List %(number)s", number=key)
+        return (
+            _("Campaign %(number)s", number=key) if level == "campaigns" else _("List %(number)s", number=key)
+        )
     return _("No list") if level == "lists" else _("Single messages")
 
 
@@ -185,7 +187,9 @@ def about_sheet(scope: Scope, total: Figures, about: About) -> Sheet:
         (_("Credits"), total.credits),
         (_("Made"), about.made_at),
     ]
-    return Sheet(_("About"), [Column(_("What"), width=20), Column(_("Value"), "any", width=32)], facts, about.zone)
+    return Sheet(
+        _("About"), [Column(_("What"), width=20), Column(_("Value"), "any", width=32)], facts, about.zone
+    )
 
 
 def counted(rows: Iterable[One], progress: Progress) -> Iterator[One]:

@@ -6,8 +6,6 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 from flask import Response, request, url_for
-from flask_babel import gettext as _
-from flask_babel import ngettext
 
 from webapp import clock
 from webapp.accounts.access import current_actor, current_platform, requires
@@ -25,6 +23,8 @@ from webapp.web.formats import credits as told
 from webapp.web.htmx import invalid, render, see_other
 from webapp.web.paging import Page, page_number
 from webapp.web.redirects import local_path
+from webapp.web.words import gettext as _
+from webapp.web.words import ngettext
 
 PAGE, FRAGMENT = "credits/assign.html", "credits/_assign.html"
 LISTS_PER_PAGE = 500
@@ -63,7 +63,11 @@ def save_access() -> Response:
     form, wanted = AssignForm(), wanted_of(request.form)
     key = key_of(form.key.data)
     if not form.validate_on_submit() or key is None or wanted.errors:
-        sentence = _("Some fields cannot be read. Nothing was saved.") if wanted.errors else _("Load the page again.")
+        sentence = (
+            _("Some fields cannot be read. Nothing was saved.")
+            if wanted.errors
+            else _("Load the page again.")
+        )
         return invalid(PAGE, FRAGMENT, **page(wanted, refusal=sentence))
     if not wanted.changes:
         return see_other(here(), _("Nothing was changed."))
@@ -86,7 +90,9 @@ def free_all() -> Response:
     key = key_of(request.form.get("key"))
     if key is None:
         return invalid(PAGE, FRAGMENT, **page(refusal=_("Load the page again.")))
-    done = engine.free(current_platform().id, None, actor=current_actor(), now=clock.now(), key=f"free-all:{key}")
+    done = engine.free(
+        current_platform().id, None, actor=current_actor(), now=clock.now(), key=f"free-all:{key}"
+    )
     returned = -sum(done.changes.values())
     return see_other(
         back() or url_for("credits.assign"),
@@ -121,11 +127,13 @@ def sentence_of(refused: Refused) -> str:
         )
     if isinstance(refused, OutOfDate):
         return _(
-            "%(lists)s. Nothing was saved: look at the figures below, which are those of now, and save again.",
+            "%(lists)s. Nothing was saved: look at the figures below, which are those of now, and save again.",  # noqa: E501
             lists=", ".join(stale_words(refused.stale)),
         )
     if isinstance(refused, engine.NotFound):
-        return _("One of these lists was deleted meanwhile. Nothing was saved: look at the lists and save again.")
+        return _(
+            "One of these lists was deleted meanwhile. Nothing was saved: look at the lists and save again."
+        )
     if isinstance(refused, engine.IdempotencyConflict):
         return _("This page was saved once already. Load it again before you change more.")
     return str(refused.sentence)
@@ -196,9 +204,7 @@ def spent_lately(now: datetime) -> dict[int, int]:
     """By list, what was charged in the last 30 days."""
     platform = current_platform()
     today = day_in(now, ZoneInfo(platform.time_zone))
-    used = engine.usage(
-        platform.id, from_on=today - timedelta(days=PACE_DAYS - 1), to_on=today, group="list"
-    )
+    used = engine.usage(platform.id, from_on=today - timedelta(days=PACE_DAYS - 1), to_on=today, group="list")
     return {row.key: row.credits for row in used.rows if isinstance(row.key, int)}
 
 

@@ -6,8 +6,6 @@ from zoneinfo import ZoneInfo
 
 from flask import Response, g, make_response, render_template, request
 from flask_babel import get_locale
-from flask_babel import gettext as _
-from flask_babel import ngettext
 from sqlalchemy import func, select, true
 
 from webapp import clock
@@ -22,6 +20,8 @@ from webapp.credits.widget import PACE_DAYS, Widget, widget_of
 from webapp.db import db
 from webapp.web.htmx import answer
 from webapp.web.polling import polled
+from webapp.web.words import gettext as _
+from webapp.web.words import ngettext
 
 ADMINS_NAMED = 3
 
@@ -66,7 +66,9 @@ def mark_of(platform_id: int, now: datetime) -> str:
     An expiry changes it when its instant comes, though nothing was written; and so does a new day.
     """
     holds = select(
-        func.count(), func.coalesce(func.sum(Hold.credits - Hold.captured - Hold.released), 0), func.max(Hold.id)
+        func.count(),
+        func.coalesce(func.sum(Hold.credits - Hold.captured - Hold.released), 0),
+        func.max(Hold.id),
     ).where(Hold.platform_id == platform_id, Hold.open)
     due = select(func.count()).where(Lot.platform_id == platform_id, Lot.open, Lot.expires_at <= now)
     held = holds.subquery()

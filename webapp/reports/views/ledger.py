@@ -44,20 +44,26 @@ def export_platform_ledger(platform_id: int) -> Response:
     return see_other(url_for("reports.platform_file", platform_id=platform_id, export_id=made.id))
 
 
-@blueprint.get("/operator/platforms/<int(max=9223372036854775807):platform_id>/files/<int(max=9223372036854775807):export_id>")
+@blueprint.get(
+    "/operator/platforms/<int(max=9223372036854775807):platform_id>/files/<int(max=9223372036854775807):export_id>"
+)
 @requires("operator")
 def platform_file(platform_id: int, export_id: int) -> Response:
     return shown(platform_export_or_404(platform_id, export_id), urls(platform_id, export_id))
 
 
-@blueprint.get("/operator/platforms/<int(max=9223372036854775807):platform_id>/files/<int(max=9223372036854775807):export_id>/progress")
+@blueprint.get(
+    "/operator/platforms/<int(max=9223372036854775807):platform_id>/files/<int(max=9223372036854775807):export_id>/progress"
+)
 @requires("operator")
 @polled
 def platform_progress(platform_id: int, export_id: int) -> Response:
     return shown(platform_export_or_404(platform_id, export_id), urls(platform_id, export_id))
 
 
-@blueprint.get("/operator/platforms/<int(max=9223372036854775807):platform_id>/files/<int(max=9223372036854775807):export_id>/download")
+@blueprint.get(
+    "/operator/platforms/<int(max=9223372036854775807):platform_id>/files/<int(max=9223372036854775807):export_id>/download"
+)
 @requires("operator")
 def platform_download(platform_id: int, export_id: int) -> Response:
     return sent(platform_export_or_404(platform_id, export_id), urls(platform_id, export_id)["page"])

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from flask import Response, request, url_for
-from flask_babel import gettext as _
 
 from webapp.accounts.access import requires
 from webapp.reports import messages, periods, usage, workbooks
@@ -17,6 +17,7 @@ from webapp.web import formats
 from webapp.web.frame import page_url
 from webapp.web.htmx import invalid, render, wants_fragment
 from webapp.web.paging import Page, page_number
+from webapp.web.words import gettext as _
 
 LINES_PER_PAGE = 50
 
@@ -75,7 +76,10 @@ def report(asked: Asked) -> Response:
 
 
 def steps_of(period: Period, found: Usage) -> list[StepLine]:
-    return [StepLine(step_label(period, first, last), found.between(first, last)) for first, last in period.steps()]
+    return [
+        StepLine(step_label(period, first, last), found.between(first, last))
+        for first, last in period.steps()
+    ]
 
 
 def step_label(period: Period, first: date, last: date) -> str:
@@ -108,13 +112,17 @@ def export_of(asked: Asked, found: Usage) -> dict[str, object] | None:
     """Where the Excel file of this report is, and whether it is made at once or in the background."""
     if not found.total.messages:
         return None
-    values = {"list": key_of(asked.scope.list_key), "campaign": key_of(asked.scope.campaign_key), **asked.query}
-    given = {name: value for name, value in values.items() if value is not None}
+    values = {
+        "list": key_of(asked.scope.list_key),
+        "campaign": key_of(asked.scope.campaign_key),
+        **asked.query,
+    }
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
     direct = row_count(asked.scope, found) <= DIRECT_ROWS
     return {"url": url_for("reports.export", **given), "direct": direct}
 
 
-def report_url(list_key: int | None = None, campaign_key: int | None = None, **query: str) -> str:
+def report_url(list_key: int | None = None, campaign_key: int | None = None, **query: Any) -> str:
     """The address of a report."""
     if list_key is None:
         return url_for("reports.index", **query)
