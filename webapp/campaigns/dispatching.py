@@ -1,7 +1,8 @@
 """Sending a campaign, one step at a time; every step can be the last before the power goes.
 
 A step settles what nobody knows the end of, or hands over one batch: intent committed, hand-off, result
-committed. Any number of workers may step on one campaign. What a crash leaves behind is a lease that runs out.
+committed. Any number of workers may step on one campaign. What a crash leaves behind is a lease that runs
+out.
 """
 
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def resting_until(campaign_id: int) -> datetime | None:
 
 
 def ended_or_waiting(campaign_id: int, *, now: datetime) -> Step:
-    """Nothing is there to take: it is over, or others are at it, or some were left out and more are queued."""
+    """Nothing is there to take: it is over, others are at it, or some were left out and more are queued."""
     with transaction() as session:
         campaign = lock_campaign(campaign_id)
         if endings.finish(campaign, now=now):

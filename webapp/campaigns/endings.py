@@ -4,6 +4,7 @@ Cancelling gives the credits back at once; the rows of what was not sent are mar
 campaign is over when no message is open and its hold is resolved to the last credit.
 """
 
+import contextlib
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, update
@@ -126,7 +127,5 @@ def release_rest(campaign: Campaign, reason: str, now: datetime) -> None:
     if campaign.hold_id is None:
         return
     key = f"campaign-{reason.replace(' ', '-')}:{campaign.id}"
-    try:
+    with contextlib.suppress(HoldAlreadyResolved):
         engine.release(campaign.hold_id, None, reason=reason, actor=SYSTEM, now=now, key=key)
-    except HoldAlreadyResolved:
-        pass

@@ -26,13 +26,13 @@ IN_CAMPAIGNS = text(
 def erase(platform_id: int, phone: int) -> int:
     """Erases a number (E.164 digits) from the platform's messages; how many had it.
 
-    What was still queued is not sent, and its credits are released. One that is with the gateway at this moment
-    is settled by asking for it.
+    What was still queued is not sent, and its credits are released. One that is with the gateway at this
+    moment is settled by asking for it.
     """
     with transaction() as session:
         found = session.execute(IN_CAMPAIGNS, {"platform_id": platform_id, "phone": phone}).all()
         lock_campaigns(campaign_id for campaign_id, _id in found)
-        ids = [id for _campaign, id in found] + single_messages(session, platform_id, phone)
+        ids = [message_id for _campaign, message_id in found] + single_messages(session, platform_id, phone)
         leave_out_queued(session, ids)
         blank(session, ids)
         return len(ids)

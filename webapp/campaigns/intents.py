@@ -1,8 +1,8 @@
 """Taking up messages to send: the intent is committed before anything leaves.
 
 A batch of queued messages becomes `submitting`, under a lease. Whoever has unsubscribed or was put on the
-do-not-contact list since the confirmation is left out here, and their credits are released at once. When a lease
-runs out, nobody knows what became of the batch: `claim_unsettled` hands it to whoever comes next.
+do-not-contact list since the confirmation is left out here, and their credits are released at once. When a
+lease runs out, nobody knows what became of the batch: `claim_unsettled` hands it to whoever comes next.
 """
 
 from collections import defaultdict
@@ -47,7 +47,7 @@ class Batch:
 
 
 def claim(campaign_id: int, *, limit: int, lease_s: float, now: datetime) -> Batch | None:
-    """Takes up to `limit` queued messages. None when the campaign is not sending; empty when none is queued."""
+    """Takes up to `limit` queued messages. None when it is not sending; empty when none is queued."""
     with transaction() as session:
         campaign = lock_campaign(campaign_id)
         if campaign.status != "sending":

@@ -1,4 +1,4 @@
-"""A text as it is shown: where its parts are cut, which characters cost two or keep it from GSM-7, in place."""
+"""A text as it is shown: where its parts are cut, which characters cost two or keep it from GSM-7."""
 
 from dataclasses import dataclass
 from itertools import groupby

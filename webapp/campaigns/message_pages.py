@@ -6,7 +6,7 @@ A page goes on from the id of its last row, so the last page costs what the firs
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from webapp.campaigns.models import HIGHEST_PHONE, STATES, Message
 from webapp.db import db
@@ -34,7 +34,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class MessagePage:
-    """Some messages in the order in which they go out; `after` leads on, `before` leads back, None: no more."""
+    """Some messages in the order in which they go out. `after` leads on, `before` back; None: no more."""
 
     rows: Sequence[Message]
     after: int | None
@@ -74,7 +74,7 @@ def page_of(campaign_id: int, wanted: Wanted, *, after: int | None, before: int 
     )
 
 
-def matching(campaign_id: int, wanted: Wanted) -> Select[tuple[Message]]:
+def matching(campaign_id: int, wanted: Wanted) -> Select[Message]:
     found = select(Message).where(Message.campaign_id == campaign_id)
     if wanted.state:
         found = found.where(Message.state == wanted.state)
@@ -85,10 +85,10 @@ def matching(campaign_id: int, wanted: Wanted) -> Select[tuple[Message]]:
     return found
 
 
-def ranges(digits: str) -> list[object]:
+def ranges(digits: str) -> list[ColumnElement[bool]]:
     """Conditions for the numbers that begin with these digits: a number is kept as an integer."""
     low, high = int(digits), int(digits) + 1
-    conditions: list[object] = []
+    conditions: list[ColumnElement[bool]] = []
     while low <= HIGHEST_PHONE:
         conditions.append(Message.phone.between(low, min(high - 1, HIGHEST_PHONE)))
         low, high = low * 10, high * 10

@@ -51,9 +51,9 @@ STATE_SQL = f"CASE WHEN {one_of('status', CHARGED)} THEN COALESCE(delivery, stat
 class Campaign(Model):
     """A text for the people of some lists: a draft, then scheduled, sending or paused, then over.
 
-    A draft holds no credits and keeps the time as it was typed (`send_local`, the platform's wall time; empty
-    means now). From the confirmation on, `send_at`, `hold_id` and the `quoted` figures stand. A campaign that is
-    over has `finished_at` once its hold is resolved to the last credit.
+    A draft holds no credits and keeps the time as it was typed (`send_local`, the platform's wall time;
+    empty means now). From the confirmation on, `send_at`, `hold_id` and the `quoted` figures stand. A
+    campaign that is over has `finished_at` once its hold is resolved to the last credit.
     """
 
     __tablename__ = "campaign"
@@ -175,8 +175,8 @@ class Message(Model):
     """One SMS to one person. What it costs is pinned here; it is charged once, when it is handed over.
 
     A message of a campaign is rendered from the campaign's text and its own `merge` values; a single one (a
-    test, or one sent through the API) carries text, sender, token, idempotency key and hold itself. `lease_until` is when
-    somebody else may take up an intent whose answer nobody has recorded.
+    test, or one sent through the API) carries text, sender, token, idempotency key and hold itself.
+    `lease_until` is when somebody else may take up an intent whose answer nobody has recorded.
     """
 
     __tablename__ = "message"

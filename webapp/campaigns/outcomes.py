@@ -19,8 +19,8 @@ from webapp.db import transaction
 def record(batch: Batch, settled: Mapping[str, Settled], *, now: datetime) -> int:
     """Settles those messages of the batch that are still open: charged, or released. Returns how many.
 
-    However often a result is told, and by how many workers, a message is settled once: only rows that are still
-    `submitting` are touched, under the lock of their campaign.
+    However often a result is told, and by how many workers, a message is settled once: only rows that are
+    still `submitting` are touched, under the lock of their campaign.
     """
     ends = {
         intent.message_id: settled[intent.reference]

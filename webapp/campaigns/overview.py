@@ -80,7 +80,7 @@ class Tally:
 
 def tallies(campaign_ids: Sequence[int]) -> dict[int, Tally]:
     """The tally of each of these campaigns, in one query."""
-    rows: dict[int, list[tuple[str, str, int, int, int]]] = {id: [] for id in campaign_ids}
+    rows: dict[int, list[tuple[str, str, int, int, int]]] = {campaign_id: [] for campaign_id in campaign_ids}
     found = select(
         MessageTally.campaign_id,
         MessageTally.country,
@@ -91,7 +91,7 @@ def tallies(campaign_ids: Sequence[int]) -> dict[int, Tally]:
     ).where(MessageTally.campaign_id.in_(campaign_ids))
     for campaign_id, *row in db.session.execute(found):
         rows[campaign_id].append(tuple(row))  # type: ignore[arg-type]
-    return {id: Tally(of) for id, of in rows.items()}
+    return {campaign_id: Tally(of) for campaign_id, of in rows.items()}
 
 
 def tally_of(campaign: Campaign) -> Tally:
@@ -103,7 +103,7 @@ def tally_of(campaign: Campaign) -> Tally:
     return Tally([(c, unsent if s == "queued" else s, m, sg, cr) for c, s, m, sg, cr in tally.rows])
 
 
-def campaigns(platform_id: int, group: str | None, name: str = "") -> Select[tuple[Campaign]]:
+def campaigns(platform_id: int, group: str | None, name: str = "") -> Select[Campaign]:
     """The campaigns of a platform: what runs first, then what is scheduled, the drafts, and the latest."""
     moves = case(
         (Campaign.status.in_(STATUSES["running"]), 0),
@@ -127,7 +127,7 @@ def counts(platform_id: int) -> dict[str, int]:
         .where(Campaign.platform_id == platform_id)
         .group_by(Campaign.status)
     )
-    found: dict[str, int] = {status: count for status, count in rows}
+    found: dict[str, int] = dict(rows.all())
     return {group: sum(found.get(status, 0) for status in statuses) for group, statuses in STATUSES.items()}
 
 
@@ -139,7 +139,7 @@ def lists_of(campaign_ids: Sequence[int]) -> dict[int, list[str]]:
         .where(CampaignList.campaign_id.in_(campaign_ids))
         .order_by(CampaignList.campaign_id, CampaignList.position)
     )
-    names: dict[int, list[str]] = {id: [] for id in campaign_ids}
+    names: dict[int, list[str]] = {campaign_id: [] for campaign_id in campaign_ids}
     for campaign_id, name in rows:
         names[campaign_id].append(name)
     return names

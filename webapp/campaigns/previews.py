@@ -22,7 +22,7 @@ MOST_COUNTRIES = 250
 
 @dataclass(frozen=True)
 class Preview:
-    """One person's message. `place` of `places` says which of the proposed ones it is, 0 when it is another."""
+    """One person's message. `place` of `places` says which of the proposed ones it is, 0: another."""
 
     recipient_id: int | None
     phone: int | None

@@ -1,7 +1,8 @@
 """What a draft costs, and what stands in its way: audience, pricing and credits put together once.
 
-The page shows it while somebody types, the confirmation computes it again under locks and compares fingerprints,
-and what is pinned is exactly these rows. Nothing here is an estimate, and nothing here writes.
+The page shows it while somebody types, the confirmation computes it again under locks and compares
+fingerprints, and what is pinned is exactly these rows. Nothing here is an estimate, and nothing here
+writes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -258,4 +259,4 @@ def names_of(platform_id: int, list_ids: Sequence[int]) -> Mapping[int, str]:
     found = select(RecipientList.id, RecipientList.name).where(
         RecipientList.platform_id == platform_id, RecipientList.id.in_(list_ids)
     )
-    return {list_id: name for list_id, name in db.session.execute(found)}
+    return dict(db.session.execute(found).all())

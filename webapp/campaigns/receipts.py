@@ -40,7 +40,7 @@ def receive(reports: Sequence[Report], *, now: datetime) -> Taken:
             if keep(session, messages[report.reference][0], report, now)
         ]
         for status in (FAILED, DELIVERED):
-            deliver(session, [(id, report) for id, report in new if report.status == status], status)
+            deliver(session, [pair for pair in new if pair[1].status == status], status)
         return Taken(len(new), len(ours) - len(new), len(reports) - len(ours))
 
 
@@ -54,7 +54,7 @@ def find_messages(session: Session, references: Iterable[str]) -> dict[str, tupl
         .outerjoin(Campaign, Campaign.id == Message.campaign_id)
         .where(Message.id.in_(ids))
     )
-    known = {(found_token, id): (id, campaign_id) for id, campaign_id, found_token in rows}
+    known = {(found_token, message_id): (message_id, of) for message_id, of, found_token in rows}
     return {reference: known[parts] for reference, parts in parsed.items() if parts and parts in known}
 
 
@@ -75,9 +75,10 @@ def deliver(session: Session, reports: Sequence[tuple[int, Report]], status: str
     """Puts the messages where their receipts say; what is delivered stays delivered."""
     if not reports:
         return
-    latest = {id: report.happened_at for id, report in sorted(reports, key=lambda item: item[1].happened_at)}
+    in_order = sorted(reports, key=lambda pair: pair[1].happened_at)
+    latest = {message_id: report.happened_at for message_id, report in in_order}
     for at in sorted(set(latest.values())):
-        ids = [id for id, happened_at in latest.items() if happened_at == at]
+        ids = [message_id for message_id, happened_at in latest.items() if happened_at == at]
         session.execute(
             update(Message)
             .where(Message.id.in_(ids), Message.delivery.is_distinct_from(DELIVERED))

@@ -1,7 +1,7 @@
 """The reference under which a gateway knows a message: a token of the campaign, and the message's id.
 
-The token is drawn anew for every campaign, so that ids used again (a database restored from a backup) are never
-taken for messages that the gateway already has.
+The token is drawn anew for every campaign, so that ids used again (a database restored from a backup) are
+never taken for messages that the gateway already has.
 """
 
 import secrets

@@ -19,7 +19,7 @@ FEWEST_WORTH_TRIMMING = 1
 
 @dataclass(frozen=True)
 class Savings:
-    """What could be done: characters replaced, one by one or all, emoji left out, both, the end cut, plain signs."""
+    """What could be done: characters replaced, emoji left out, both, the end cut, plain signs."""
 
     fixes: tuple[Fix, ...] = ()
     all_fixes: Saving | None = None
@@ -50,7 +50,7 @@ def savings(quoted: Quoted) -> Savings:
 
 
 def both_of(quote: AudienceQuote, emoji: Saving) -> Saving | None:
-    """Emoji taken out and everything else replaced: often each alone saves nothing, and both together half."""
+    """Emoji taken out and the rest replaced: often each alone saves nothing, and both together half."""
     template = parse(emoji.text)
     found = explanations.offending(template, explanations.profiles_of(quote))
     instead = {character: replacement_of(character) for character in found}

@@ -1,7 +1,7 @@
 """Confirming a draft: the number that was shown is held, or nothing happens (R11, R13).
 
-One transaction: the recipients are kept still, the price is computed once more and compared with the one on the
-page, the credits are held, every message is pinned, and the job that sends is enqueued.
+One transaction: the recipients are kept still, the price is computed once more and compared with the one on
+the page, the credits are held, every message is pinned, and the job that sends is enqueued.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,7 @@
 """When a campaign goes out: a wall time as somebody typed it, in the platform's zone, becomes an instant.
 
-Twice a year the wall time of a zone is no instant (the clocks jump over it) or two (they go back). Both are said
-in a sentence instead of being guessed.
+Twice a year the wall time of a zone is no instant (the clocks jump over it) or two (they go back). Both are
+said in a sentence instead of being guessed.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def parse(local: str) -> datetime:
     text = local.strip().replace(" ", "T")
     for form in (FORMAT, FORMAT + ":%S"):
         try:
-            return datetime.strptime(text, form).replace(second=0)  # noqa: DTZ007: a wall time has no zone yet
+            return datetime.strptime(text, form).replace(second=0)  # noqa: DTZ007
         except ValueError:
             continue
     raise BadSendTime(_("This is no date and time. Write it like 2026-12-10 09:00."))

@@ -17,7 +17,7 @@ EXTENSION = "sms_credits.sending"
 
 @dataclass(frozen=True)
 class Mischief:
-    """How the sandbox misbehaves: shares of messages from 0 to 1, delays in seconds, all drawn from `seed`."""
+    """How the sandbox misbehaves: shares of messages from 0 to 1, delays in seconds, drawn by `seed`."""
 
     refused_share: float = 0.0
     failed_share: float = 0.0

@@ -1,4 +1,4 @@
-"""Single messages, of no campaign: a test to one number, or one sent by another system. Charged like any other."""
+"""Single messages, of no campaign: tests, and those of other systems. Charged like any other."""
 
 from datetime import datetime
 
@@ -120,7 +120,7 @@ def sent_before(session: Session, platform_id: int, key: str) -> Message | None:
 
 
 def require_same(known: Message, phone: int, body: str, sender: str, list_id: int | None, key: str) -> None:
-    """Raises `IdempotencyConflict` when the key had been used for something else. An erased one is the same."""
+    """Raises `IdempotencyConflict` when the key was used for something else. An erased one is the same."""
     if known.erased_at is not None:
         return
     if (known.phone, known.merge.get("text"), known.sender, known.list_id) != (phone, body, sender, list_id):
@@ -130,7 +130,7 @@ def require_same(known: Message, phone: int, body: str, sender: str, list_id: in
 def hand_over(
     message_id: int, gateway: Gateway, settings: SendingSettings, *, now: datetime
 ) -> datetime | None:
-    """Sends a single message, or settles it when somebody went silent over it; when to come back, if at all."""
+    """Sends a single message, or settles it after somebody went silent; when to come back, if at all."""
     claimed = intents.claim_single(message_id, lease_s=settings.lease_s, now=now)
     if claimed is None:
         return None

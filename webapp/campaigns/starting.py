@@ -1,4 +1,4 @@
-"""When sending begins, and who keeps an eye on it: every campaign and single message that is due has a job."""
+"""When sending begins, and who keeps an eye on it: every campaign and message that is due has a job."""
 
 from datetime import datetime
 
@@ -32,7 +32,7 @@ def open_lanes(campaign_id: int) -> None:
 
 
 def tend(*, now: datetime) -> None:
-    """Every minute: what should run has its jobs, whatever became of them; what is a week late is released."""
+    """Every minute: what should run has its jobs again; what is a week late is released."""
     for campaign_id, status, send_at in unfinished(now):
         if send_at + UNRESOLVED_AT_MOST <= now:
             lapse(campaign_id, now=now)
@@ -50,7 +50,7 @@ def unfinished(now: datetime) -> list[tuple[int, str, datetime]]:
     )
     with transaction() as session:
         found = session.execute(due.order_by(Campaign.id))
-        return [(id, status, send_at) for id, status, send_at in found if send_at is not None]
+        return [(each, status, send_at) for each, status, send_at in found if send_at is not None]
 
 
 def take_up_again(campaign_id: int, status: str) -> None:

@@ -1,4 +1,4 @@
-"""What the views of campaigns share: finding one's own campaign, the platform's zone, and the words for states."""
+"""What the views share: finding one's own campaign, the platform's zone, and the words for states."""
 
 from zoneinfo import ZoneInfo
 

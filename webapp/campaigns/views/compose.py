@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from typing import Any
 
 from flask import Response, redirect, request, url_for
 from flask_babel import gettext as _
@@ -59,7 +60,7 @@ def compose_page(
 def context_of(
     campaign: Campaign, draft: Draft, quoted: Quoted | None = None, *, with_savings: bool = True
 ) -> dict[str, object]:
-    """All that the quote and what stands around it show. What would save is many quotes: only where asked for."""
+    """All that the page shows. What would save is many quotes of its own: only where asked for."""
     quoted = quoted or quoting.quote_draft(campaign.platform_id, draft, zone=platform_zone(), now=clock.now())
     action, _colon, value = request.values.get("do", "").partition(":")
     wanted = request.values.get("sample", type=int)
@@ -148,7 +149,7 @@ def save(campaign_id: int) -> AnyResponse:
         return compose_page(campaign, draft, conflict=conflict)
     if wants_fragment():
         return changed(saved, given.action)
-    asked = {name: request.form[name] for name in ("find",) if request.form.get(name)}
+    asked: dict[str, Any] = {name: request.form[name] for name in ("find",) if request.form.get(name)}
     sample = given.value if given.action == "sample" else request.form.get("sample")
     if given.action == "find":
         asked["do"] = "find"
@@ -161,7 +162,7 @@ def save(campaign_id: int) -> AnyResponse:
 
 
 def changed(campaign: Campaign, action: str) -> Response:
-    """What a button of the form changed: the lists or the text. The page then asks for the price by itself."""
+    """What a button changed: the lists or the text. The page then asks for the price by itself."""
     fragment = "campaigns/_text_changed.html" if action == "save-by" else "campaigns/_to_changed.html"
     context = context_of(campaign, drafts.draft_of(campaign), with_savings=False)
     response = render(fragment, fragment, refusal=None, conflict=None, **context)

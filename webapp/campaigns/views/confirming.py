@@ -54,15 +54,18 @@ def schedule(campaign_id: int) -> AnyResponse:
 
 
 def words_of(status: str, credits: int | None) -> str:
+    """What is said when it is done."""
     number = format_decimal(credits or 0)
-    if status == "scheduled":
-        return ngettext(
+    if status != "scheduled":
+        return str(_("It is being sent: %(number)s credits are held for it.", number=number))
+    return str(
+        ngettext(
             "Scheduled: %(number)s credit is held for it.",
             "Scheduled: %(number)s credits are held for it.",
             credits or 0,
             number=number,
         )
-    return _("It is being sent: %(number)s credits are held for it.", number=number)
+    )
 
 
 @blueprint.post(f"/campaigns/<{ID}:campaign_id>/test")

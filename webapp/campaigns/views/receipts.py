@@ -16,13 +16,13 @@ MOST_BODY_BYTES = 4 * 1024 * 1024
 @blueprint.post("/gateways/<name>/receipts")
 @public
 def take_receipts(name: str) -> Response:
-    """A batch of receipts. 401 for what is not signed by the gateway; the same batch again changes nothing."""
+    """A batch of receipts. 401 for what the gateway has not signed; the same batch again changes nothing."""
     sending = settings.current()
     if name != sending.gateway:
         abort(404)
     request.max_content_length = MOST_BODY_BYTES
     try:
-        reports = gateway(sending).reports(request.get_data(), request.headers, clock.now())
+        reports = gateway(sending).reports(request.get_data(), dict(request.headers), clock.now())
     except BadReports as refused:
         current_app.logger.warning("receipts refused: %s", refused)
         return refusal(str(refused))

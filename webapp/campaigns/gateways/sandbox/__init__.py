@@ -1,1 +1,1 @@
-"""The built-in gateway: a process of its own with its own store, which behaves like a real one, and misbehaves."""
+"""The built-in gateway: a process of its own with its own store, behaving like a real one, or misbehaving."""

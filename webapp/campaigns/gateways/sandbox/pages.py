@@ -39,7 +39,8 @@ def inbox(store: Store, query: dict[str, list[str]]) -> str:
     return page(
         f"""<p>Nothing here leaves this machine. {counts["accepted"]:,} messages taken,
         {counts["refused"]:,} refused, {counts["receipts"]:,} receipts delivered.</p>
-        <form method="get"><label>Number<br><input name="phone" value="{escape(phone)}" inputmode="tel"></label>
+        <form method="get"><label>Number<br>
+        <input name="phone" value="{escape(phone)}" inputmode="tel"></label>
         <button>Show</button></form>{shown}{older}"""
     )
 

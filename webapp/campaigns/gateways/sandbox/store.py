@@ -41,7 +41,8 @@ CREATE INDEX IF NOT EXISTS message_phone ON message (phone);
 TAKE = """
 INSERT INTO message (reference, phone, sender, text, encoding, segments, status, reason, outcome, received_at,
                      ended_at, receipt_due_at)
-VALUES (:reference, :phone, :sender, :text, :encoding, :segments, :status, :reason, :outcome, :at, :due_at, :due_at)
+VALUES (:reference, :phone, :sender, :text, :encoding, :segments, :status, :reason, :outcome, :at,
+        :due_at, :due_at)
 ON CONFLICT (reference) DO UPDATE SET offered = offered + 1
 """
 
@@ -118,7 +119,7 @@ class Store:
             for start in range(0, len(references), 500):
                 some = references[start : start + 500]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT * FROM message WHERE reference IN ({marks})"  # noqa: S608: only marks are put in
+                query = f"SELECT * FROM message WHERE reference IN ({marks})"
                 found |= {row["reference"]: Kept(**row) for row in self.connection.execute(query, some)}
         return [found[reference] for reference in references if reference in found]
 
@@ -133,7 +134,7 @@ class Store:
         with self.transaction() as connection:
             connection.executemany(
                 "UPDATE message SET receipt_taken_at = ?, receipt_tries = receipt_tries + 1 WHERE id = ?",
-                [(now_s, id) for id in ids],
+                [(now_s, each) for each in ids],
             )
 
     def receipts_not_taken(self, messages: Sequence[Kept], now_s: float) -> None:
