@@ -55,9 +55,9 @@ def register_extensions(app: "Flask") -> None:
 
 def register_frame(app: "Flask") -> None:
     from webapp.accounts import sign_in
-    from webapp.web import errors, formats, frame, headers, languages
+    from webapp.web import addresses, errors, formats, frame, headers, languages
 
-    for part in (languages, sign_in, frame, formats, errors, headers):
+    for part in (addresses, languages, sign_in, frame, formats, errors, headers):
         part.init_app(app)
 
 

@@ -51,9 +51,7 @@ def page_number() -> int:
     return asked if 1 <= asked <= LAST_PAGE else 1
 
 
-def paginate(
-    statement: Select[Row], *, per_page: int = PER_PAGE, total: int | None = None
-) -> Page[Row]:
+def paginate(statement: Select[Row], *, per_page: int = PER_PAGE, total: int | None = None) -> Page[Row]:
     """The page of the statement that the request asks for.
 
     The statement must be ordered by something unique. `total` spares the count where it is known.
