@@ -213,3 +213,9 @@ def duplicates(phones: NDArray[np.int64]) -> NDArray[np.bool_]:
         rows = rows[np.argsort(phones[rows], kind="stable")]
         again[rows[1:][phones[rows[1:]] == phones[rows[:-1]]]] = True
     return again
+
+
+def forget() -> None:
+    """Let go of every remembered crowd."""
+    with _lock:
+        _crowds.clear()
