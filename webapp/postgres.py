@@ -14,6 +14,7 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import stat
 import subprocess
 import sys
 import time
@@ -58,13 +59,18 @@ class Cluster:
         return self.folder / "log"
 
     @property
+    def closed(self) -> bool:
+        """Whether the server's user, another one than ours, cannot walk to the folder."""
+        return self.user is not None and not is_open(self.folder)
+
+    @property
     def sockets(self) -> Path:
-        """The folder of the socket: beside the data, or a short one where that path is too long."""
+        """The folder of the socket: beside the data, or a short one where that is too long or closed."""
         beside = self.folder / "socket"
-        if len(os.fsencode(beside / SOCKET_NAME)) <= SOCKET_PATH_LIMIT_BYTES:
+        if not self.closed and len(os.fsencode(beside / SOCKET_NAME)) <= SOCKET_PATH_LIMIT_BYTES:
             return beside
         digest = hashlib.sha256(os.fsencode(self.folder)).hexdigest()[:16]
-        return Path("/tmp") / f"sms-credits-{os.getuid()}-{digest}"  # noqa: S108 - short, and its owner is checked
+        return Path("/tmp") / f"sms-credits-{os.getuid()}-{digest}"  # noqa: S108 - short, its owner is checked
 
     def url(self, database: str) -> str:
         """The address of a database for SQLAlchemy; `libpq` below makes one for psycopg."""
@@ -78,6 +84,11 @@ class Cluster:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def is_open(path: Path) -> bool:
+    """Whether every user may walk to the path: all folders on the way there let them through."""
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.parents if parent.exists())
 
 
 def libpq(url: str) -> str:

