@@ -151,7 +151,7 @@ def furnish(password: str) -> Example:
         key="welcome",
     )
     engine.set_access(
-        platform.id, {lists_made[1]: 4_000, lists_made[2]: 1_500}, actor=actors["admin"], now=now, key="first"
+        platform.id, {lists_made[1]: 2_000, lists_made[2]: 800}, actor=actors["admin"], now=now, key="first"
     )
     return Example(platform, actors, lists_made)
 
