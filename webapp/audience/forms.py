@@ -33,7 +33,7 @@ class CountrySelectField(SelectField):
         return [("", str(self.none)), *country_choices()]
 
 
-class NameForm(FlaskForm):
+class NameForm(FlaskForm):  # type: ignore[misc]
     """What a list is called."""
 
     name = StringField(
@@ -46,7 +46,7 @@ class NameForm(FlaskForm):
     )
 
 
-class RecipientForm(FlaskForm):
+class RecipientForm(FlaskForm):  # type: ignore[misc]
     """A new person; the merge values are read by `values_of`."""
 
     phone = StringField(
@@ -79,7 +79,7 @@ def values_of(form: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-class ReasonForm(FlaskForm):
+class ReasonForm(FlaskForm):  # type: ignore[misc]
     """Why somebody may be written to again."""
 
     reason = StringField(
@@ -102,7 +102,7 @@ class ResubscribeForm(ReasonForm):
     )
 
 
-class DoNotContactForm(FlaskForm):
+class DoNotContactForm(FlaskForm):  # type: ignore[misc]
     """Numbers nobody on the platform may write to."""
 
     phones = TextAreaField(
@@ -125,7 +125,7 @@ class DoNotContactForm(FlaskForm):
     )
 
 
-class UploadForm(FlaskForm):
+class UploadForm(FlaskForm):  # type: ignore[misc]
     """A file of people."""
 
     file = FileField(_("CSV or Excel file"), validators=[FileRequired(_("Choose a file."))])
@@ -137,7 +137,7 @@ class DoNotContactUploadForm(UploadForm):
     reason = DoNotContactForm.reason
 
 
-class FindForm(FlaskForm):
+class FindForm(FlaskForm):  # type: ignore[misc]
     """A number to look up everywhere."""
 
     class Meta:
@@ -151,7 +151,7 @@ class FindForm(FlaskForm):
     country = CountrySelectField(_("Without prefix, it is from"), none=_("no country: prefix required"))
 
 
-class EraseForm(FlaskForm):
+class EraseForm(FlaskForm):  # type: ignore[misc]
     """The end of a person's data here."""
 
     agreed = BooleanField(

@@ -67,7 +67,7 @@ class Between:
         raise StopValidation(gettext("Enter an amount from %(least)s to %(most)s.", **bounds))
 
 
-class OrderForm(FlaskForm):
+class OrderForm(FlaskForm):  # type: ignore[misc]
     """What is ordered: terms of a package in a currency; `key` makes a double click one order."""
 
     terms = AmountField(widget=HiddenInput(), validators=[Between(1, LARGEST_ID)])
@@ -75,7 +75,7 @@ class OrderForm(FlaskForm):
     key = HiddenField(validators=[InputRequired(), Length(8, 64)])
 
 
-class PackageForm(FlaskForm):
+class PackageForm(FlaskForm):  # type: ignore[misc]
     """A package's terms; `seen` is the version of them that the operator looked at."""
 
     credits = AmountField(_("Credits"), validators=[Between(1, MOST_CREDITS)])
@@ -106,7 +106,7 @@ class PackageForm(FlaskForm):
         )
 
 
-class PaymentForm(FlaskForm):
+class PaymentForm(FlaskForm):  # type: ignore[misc]
     """What the bank says about a payment that came in."""
 
     reference = StringField(
@@ -117,7 +117,7 @@ class PaymentForm(FlaskForm):
     )
 
 
-class SellerForm(FlaskForm):
+class SellerForm(FlaskForm):  # type: ignore[misc]
     """What stands on orders and receipts."""
 
     name_and_address = TextAreaField(

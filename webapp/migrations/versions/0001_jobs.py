@@ -24,6 +24,7 @@ def upgrade() -> None:
 def run_script(statements: str) -> None:
     """Several statements at once, as they are: no parameters, so nothing in them is read as one."""
     connection = op.get_bind().connection.driver_connection
+    assert connection is not None, "migrations run on a database, not into a file"
     with connection.cursor() as cursor:
         cursor.execute(statements)
 
