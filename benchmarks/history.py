@@ -1,4 +1,4 @@
-"""A long history, written straight into the tables: captures over the last 400 days, with all that belongs to them."""
+"""A long history, written straight into the tables: captures of 400 days, with all that belongs to them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,15 +11,18 @@ DAYS = 400
 PART = 250_000
 
 TRANSACTIONS = """
-INSERT INTO ledger_transaction (id, platform_id, kind, at, recorded_at, on_day, actor_name, subject_kind, subject_id,
+INSERT INTO ledger_transaction (id, platform_id, kind, at, recorded_at, on_day, actor_name, subject_kind,
+                                subject_id,
                                 hold_id, burn_order, key, request, result)
 SELECT :base + n, :platform, 'capture', at, at, at::date, 'system', 'campaign', n % 2000 + 1,
        (:holds)[n % :hold_count + 1], 'latest_expiry_first', 'old' || n, sha256(n::text::bytea), '{}'
-FROM generate_series(:first, :last) AS n, LATERAL (SELECT :now ::timestamptz - (:size - n) * :step ::interval AS at) AS told
+FROM generate_series(:first, :last) AS n,
+     LATERAL (SELECT :now ::timestamptz - (:size - n) * :step ::interval AS at) AS told
 """
 ENTRIES = """
 INSERT INTO ledger_entry (platform_id, transaction_id, position, source, target, credits, list_id, hold_id)
-SELECT :platform, :base + n, 1, 'hold', 'spent', 1, (:lists)[n % :list_count + 1], (:holds)[n % :hold_count + 1]
+SELECT :platform, :base + n, 1, 'hold', 'spent', 1, (:lists)[n % :list_count + 1],
+       (:holds)[n % :hold_count + 1]
 FROM generate_series(:first, :last) AS n
 """
 LINES = """
@@ -28,16 +31,16 @@ SELECT :platform, :base + n, 1, :lot, 'held', 'captured', 1, (:holds)[n % :hold_
 FROM generate_series(:first, :last) AS n
 """
 CHARGES = """
-INSERT INTO charge (message_id, platform_id, transaction_id, list_id, country, segments, credits_per_segment, plugin,
-                    plugin_version)
+INSERT INTO charge (message_id, platform_id, transaction_id, list_id, country, segments, credits_per_segment,
+                    plugin, plugin_version)
 SELECT 9000000000000000 + n, :platform, :base + n, (:lists)[n % :list_count + 1], 'IT', 1, 1, 'bench', '1'
 FROM generate_series(:first, :last) AS n
 """
 USAGE = """
-INSERT INTO usage_day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country, messages, segments,
-                       credits)
-SELECT moved.platform_id, moved.on_day, 'campaign', moved.subject_id, charge.list_id, charge.list_id, 'IT', count(*),
-       count(*), count(*)
+INSERT INTO usage_day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country, messages,
+                       segments, credits)
+SELECT moved.platform_id, moved.on_day, 'campaign', moved.subject_id, charge.list_id, charge.list_id, 'IT',
+       count(*), count(*), count(*)
 FROM ledger_transaction AS moved JOIN charge ON charge.transaction_id = moved.id
 WHERE moved.platform_id = :platform AND moved.kind = 'capture'
 GROUP BY 1, 2, 4, 5
@@ -52,7 +55,7 @@ HOLDS = (
 def write_history(
     platform: int, lists: Sequence[int], holds: Sequence[int], size: int, now: datetime
 ) -> None:
-    """Commits `size` captures of one credit each. Checks and triggers sleep meanwhile: they would take an hour."""
+    """Commits `size` captures of one credit each. Checks and triggers sleep meanwhile."""
     db.session.execute(text("SET session_replication_role = replica"))
     lot = (
         db.session.execute(text("SELECT lot_id FROM hold_slice WHERE hold_id = :h"), {"h": holds[0]})

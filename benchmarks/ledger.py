@@ -1,4 +1,4 @@
-"""How fast the ledger is, beside pgbench's own TPC-B transaction on the same server: `python -m benchmarks.ledger`.
+"""How fast the ledger is, beside pgbench's own TPC-B transaction: `python -m benchmarks.ledger`.
 
 A server of its own (the embedded binaries, fsync on), the application's schema, and rounds in which every
 contender runs once, so that whatever else the machine does hits all of them alike. Ratios are medians over
@@ -160,7 +160,8 @@ def stage(lots: int = 3, lists: int = 4, holds: int = HOLDS) -> Scene:
     """Commits a scene; the first list is limited, the others free."""
     name = f"Bench {time.monotonic_ns()}"
     platform = scalar("INSERT INTO platform (name) VALUES (:name) RETURNING id", name=name)
-    row = "INSERT INTO recipient_list (platform_id, name, created_at) VALUES (:p, :n, '2020-01-01Z') RETURNING id"
+    columns = "INSERT INTO recipient_list (platform_id, name, created_at)"
+    row = f"{columns} VALUES (:p, :n, '2020-01-01Z') RETURNING id"
     made = tuple(scalar(row, p=platform, n=f"List {n}") for n in range(lists))
     given: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
     for lot in range(lots):
@@ -191,8 +192,8 @@ def hold_once(scene: Scene, key: str, number: int) -> None:
     """As a campaign does: one limited and one free list."""
     demands = [Demand(scene.lists[0], 3), Demand(scene.lists[1], 7)]
     engine.place_hold(
-        scene.platform, demands, send_at=NOW, subject=Subject("campaign", number), label="Bench", actor=SYSTEM,
-        now=NOW, key=key,
+        scene.platform, demands, send_at=NOW, subject=Subject("campaign", number), label="Bench",
+        actor=SYSTEM, now=NOW, key=key,
     )  # fmt: skip
 
 
@@ -284,7 +285,7 @@ def hold_script(scene: Scene) -> str:
 
 
 def functions(bench: Bench, url: str, scene: Scene, what: str, processes: int = 4) -> float:
-    """Calls per second of all processes together."""
+    """Calls a second, of all processes together."""
     answers: Any = FORK.SimpleQueue()
 
     def run(number: int) -> None:
@@ -456,7 +457,7 @@ def bare_stage(lists: int, number: int) -> Scene:
     given: dict[str, Any] = {"reason": "bench", "actor": SYSTEM, "now": NOW}
     engine.grant(platform, 50 * lists, expires_on=date(2027, 6, 1), key="g", **given)
     engine.grant(platform, 50 * lists, expires_on=None, key="h", **given)
-    engine.assign(platform, {i: 100 for i in ids}, actor=SYSTEM, now=NOW, key="a")
+    engine.assign(platform, dict.fromkeys(ids, 100), actor=SYSTEM, now=NOW, key="a")
     db.session.commit()
     return Scene(platform, ids, ())
 
@@ -475,9 +476,9 @@ def report(bench: Bench, path: Path | None, facts: dict[str, object]) -> None:
         path.write_text(json.dumps(told, indent=1))
 
 
-def run(rounds: int, seconds: int, transactions: int, path: Path | None) -> Bench:
+def run(rounds: int, seconds: int, transactions: int, path: Path | None, disk: Path | None = None) -> Bench:
     """Measures everything on a server of its own, which is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="sms-credits-bench-"))
+    folder = Path(tempfile.mkdtemp(prefix="sms-credits-bench-", dir=disk))
     folder.chmod(0o755)
     found = postgres.locate(folder / "pg")
     cluster = postgres.Cluster(found.folder, found.binaries, found.user, SETTINGS)
@@ -504,8 +505,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--history", type=int, default=5_000_000, help="0 leaves out what needs a history")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--disk", type=Path, help="a folder on the disk to measure on")
     given = parser.parse_args()
-    run(given.rounds, given.seconds, given.history, given.json)
+    run(given.rounds, given.seconds, given.history, given.json, given.disk)
 
 
 if __name__ == "__main__":

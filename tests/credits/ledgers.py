@@ -1,4 +1,4 @@
-"""What the ledger's tests share: lists made directly, short forms of the engine's verbs, balances as dicts."""
+"""What the ledger's tests share: lists, short forms of the engine's verbs, balances as dicts."""
 
 from datetime import UTC, date, datetime
 from itertools import count
@@ -23,7 +23,8 @@ def key(prefix="key"):
 def make_list(platform_id, name=None):
     """A recipient list, without the recipients that the ledger does not know."""
     statement = text(
-        "INSERT INTO recipient_list (platform_id, name, created_at) VALUES (:platform_id, :name, '2020-01-01Z') RETURNING id"
+        "INSERT INTO recipient_list (platform_id, name, created_at)"
+        " VALUES (:platform_id, :name, '2020-01-01Z') RETURNING id"
     )
     row = {"platform_id": platform_id, "name": name or f"List {next(numbers)}"}
     return db.session.execute(statement, row).scalar_one()
@@ -107,7 +108,7 @@ def slices(hold_id):
     """{lot: (credits, captured, released)} of a hold, in the order of lots."""
     rows = db.session.execute(
         text(
-            "SELECT lot_id, credits, captured, released FROM hold_slice WHERE hold_id = :hold_id ORDER BY lot_id"
+            "SELECT lot_id, credits, captured, released FROM hold_slice WHERE hold_id = :hold_id ORDER BY 1"
         ),
         {"hold_id": hold_id},
     )
@@ -115,7 +116,7 @@ def slices(hold_id):
 
 
 def rows_of_ledger():
-    """How many rows every table of the ledger has, and the sum of what changes: equal means nothing was done."""
+    """How many rows every table has, and the sum of what changes: equal means nothing was done."""
     tables = (
         "ledger_transaction",
         "ledger_entry",

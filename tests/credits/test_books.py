@@ -133,8 +133,9 @@ def test_the_database_refuses_balances_that_cannot_be(platform, change):
 def test_charges_must_be_what_the_entries_of_their_transaction_say(platform):
     with pytest.raises(DBAPIError, match="charges differ"):
         run(
-            "INSERT INTO charge (message_id, platform_id, transaction_id, country, segments, credits_per_segment,"
-            " plugin, plugin_version) SELECT 10^9, platform_id, transaction_id, 'IT', 1, 1, 'x', '1' FROM charge LIMIT 1"
+            "INSERT INTO charge (message_id, platform_id, transaction_id, country, segments,"
+            " credits_per_segment, plugin, plugin_version)"
+            " SELECT 10^9, platform_id, transaction_id, 'IT', 1, 1, 'x', '1' FROM charge LIMIT 1"
         )
 
 
@@ -145,8 +146,8 @@ def test_no_row_can_point_to_another_platform(platform):
         f"INSERT INTO list_balance (platform_id, list_id, limited) VALUES ({platform}, {foreign}, true)",
         f"UPDATE hold_demand SET platform_id = {other}",
         f"UPDATE hold_slice SET platform_id = {other}",
-        f"INSERT INTO lot_line (platform_id, transaction_id, position, lot_id, source, target, credits)"
-        f" SELECT {other}, transaction_id, 99, lot_id, 'left', 'expired', 1 FROM lot_line LIMIT 1",
+        f"""INSERT INTO lot_line (platform_id, transaction_id, position, lot_id, source, target, credits)
+            SELECT {other}, transaction_id, 99, lot_id, 'left', 'expired', 1 FROM lot_line LIMIT 1""",
     ):
         with pytest.raises(DBAPIError, match="foreign key"), db.session.begin_nested():
             run(statement)
@@ -237,7 +238,8 @@ TAMPERING = {
     "reason edited": "UPDATE ledger_transaction SET reason = 'gift' WHERE kind = 'adjust'",
     "entry edited": "UPDATE ledger_entry SET credits = credits + 1 WHERE source = 'granted' AND credits = 50",
     "removed": "DELETE FROM lot_renewal",
-    "added": "INSERT INTO access_change SELECT platform_id, transaction_id + 1, list_id, limited FROM access_change",
+    "added": """INSERT INTO access_change SELECT platform_id, transaction_id + 1, list_id, limited
+        FROM access_change""",
     "reordered": "UPDATE lot_line SET position = 7 - position WHERE source = 'held' AND target = 'left'",
     "charge edited": "UPDATE charge SET plugin = 'cheap'",
     "key edited": "UPDATE ledger_transaction SET key = 'another' WHERE kind = 'hold'",
@@ -318,8 +320,10 @@ def test_something_recorded_with_an_earlier_instant_drops_the_checkpoints_after_
     soon = grant(platform, 8, day("2027-05-05"))
     grant(make_platform().id, 1, now=now)
     history.write_checkpoints(platform, now=now, every=1)
-    run("INSERT INTO balance_checkpoint SELECT platform_id, at + interval '300 days', state FROM balance_checkpoint"
-        " ORDER BY at DESC LIMIT 1")  # fmt: skip
+    later = (
+        "SELECT platform_id, at + interval '300 days', state FROM balance_checkpoint ORDER BY at DESC LIMIT 1"
+    )
+    run(f"INSERT INTO balance_checkpoint {later}")
     engine.expire_due(now=now)
     assert verify() == ()
     assert soon.lot_id not in {

@@ -507,7 +507,8 @@ def test_r10_every_write_first_expires_what_is_due_as_a_transaction_of_its_own(p
     grant(platform, 5, now=expires_at(JUNE))
     kinds = db.session.execute(
         text(
-            "SELECT kind, key IS NULL, available_after FROM ledger_transaction WHERE platform_id = :id ORDER BY id"
+            "SELECT kind, key IS NULL, available_after FROM ledger_transaction"
+            " WHERE platform_id = :id ORDER BY id"
         ),
         {"id": platform},
     ).all()
@@ -872,7 +873,19 @@ def every_verb(platform, vip):
 
 
 @pytest.mark.parametrize(
-    "verb", "grant purchase adjust hold capture release reschedule assign set_access free".split()
+    "verb",
+    [
+        "grant",
+        "purchase",
+        "adjust",
+        "hold",
+        "capture",
+        "release",
+        "reschedule",
+        "assign",
+        "set_access",
+        "free",
+    ],
 )
 def test_r17_the_same_key_and_request_gives_the_first_result_for_ever_and_another_request_is_refused(
     platform, vip, verb

@@ -14,7 +14,8 @@ from webapp.credits.wire import unit
 ALL = "all"
 EXISTING = """
 SELECT id FROM recipient_list
-WHERE platform_id = %(platform_id)s AND id = ANY (%(ids)s::bigint[]) AND (deleted_at IS NULL OR id = ANY (%(freed)s::bigint[]))
+WHERE platform_id = %(platform_id)s AND id = ANY (%(ids)s::bigint[])
+  AND (deleted_at IS NULL OR id = ANY (%(freed)s::bigint[]))
 """
 SET_ACCESS = """
 INSERT INTO list_balance (platform_id, list_id, limited)
@@ -33,7 +34,8 @@ def assign(
 ) -> Assigned:
     """Makes each list limited with exactly these credits (0 is allowed), out of the unassigned.
 
-    Raises `InsufficientCredits` with the shortfall per list, `BadQuantity`, `IdempotencyConflict`, `NotFound`.
+    Raises `InsufficientCredits` with the shortfall per list, `BadQuantity`, `IdempotencyConflict`,
+    `NotFound`.
     """
     wanted = {list_id: credits_of(amount, zero_allowed=True) for list_id, amount in credits.items()}
     return change_access(platform_id, wanted, actor, now, request_of(key, platform_id, wanted))
@@ -101,7 +103,7 @@ def changes_of(opened: Opened, wanted: Mapping[int, int | None]) -> dict[int, in
 
 
 def check_funds(opened: Opened, wanted: Mapping[int, int | None], changes: Mapping[int, int]) -> int:
-    """What is unassigned afterwards. Raises `InsufficientCredits` naming the later lists as the short ones."""
+    """What is unassigned afterwards. Raises `InsufficientCredits`: the later lists are the short ones."""
     available = opened.state.unassigned - sum(change for change in changes.values() if change < 0)
     left, shortfalls = available, []
     for list_id, change in changes.items():

@@ -1,4 +1,7 @@
-"""Messages charged to their hold (R12): each once ever, in batches, in burn order. Touches the hold's rows only."""
+"""Messages charged to their hold (R12): each once ever, in batches, in burn order.
+
+Touches the hold's own rows only, and nothing that another hold contends for.
+"""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -117,7 +120,7 @@ def charge_rows(draft: Draft, charges: Sequence[Charge]) -> Statement:
 
 
 def usage_rows(draft: Draft, charges: Sequence[Charge]) -> Statement:
-    """One row per list and country of the batch, in a fixed order, so that two batches never lock crosswise."""
+    """One row per list and country, in a fixed order, so that two batches never lock crosswise."""
     assert draft.subject is not None
     messages: Counter[tuple[int, str]] = Counter()
     segments: Counter[tuple[int, str]] = Counter()

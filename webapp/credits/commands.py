@@ -36,7 +36,7 @@ def verify(platform_id: int | None, as_json: bool) -> None:
         )
         if seal:
             click.echo(
-                f"Sealed up to block {seal[0]}, hash {seal[1]}. Keep this elsewhere to prove the history later."
+                f"Sealed up to block {seal[0]}, hash {seal[1]}. Kept elsewhere, it proves the history."
             )
     sys.exit(1 if drifts else 0)
 

@@ -1,4 +1,4 @@
-"""Deducts what has reached its expiry day (R10). Every other write does so first; this is for all the rest."""
+"""Deducts what has reached its expiry day (R10). Every other write does so first; this is for the rest."""
 
 from datetime import datetime
 

@@ -32,7 +32,8 @@ from webapp.credits.wire import Wire, reading, unit
 
 NEXT_LOT = "SELECT nextval('lot_id_seq')"
 INSERT_LOT = """
-INSERT INTO lot (id, platform_id, kind, credits, credits_left, first_expires_on, expires_on, expires_at, created_at)
+INSERT INTO lot (id, platform_id, kind, credits, credits_left, first_expires_on, expires_on, expires_at,
+                 created_at)
 VALUES (%(id)s, %(platform_id)s, %(kind)s, %(credits)s, %(credits)s, %(expires_on)s, %(expires_on)s,
         %(expires_at)s, %(at)s)
 """

@@ -17,7 +17,8 @@ SETTLED_AFTER = timedelta(hours=1)  # older transactions than this are all commi
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 LAST_CHECKPOINT = """
-SELECT at, state FROM balance_checkpoint WHERE platform_id = %(platform_id)s AND at <= %(at)s ORDER BY at DESC LIMIT 1
+SELECT at, state FROM balance_checkpoint WHERE platform_id = %(platform_id)s AND at <= %(at)s
+ORDER BY at DESC LIMIT 1
 """
 SPAN = """
 WITH span AS MATERIALIZED (
@@ -48,18 +49,21 @@ SELECT id, kind, greatest(first_expires_on, (
 FROM lot WHERE id = ANY (%(ids)s::bigint[])
 """
 HOLDS = """
-SELECT id, label, subject_kind, subject_id, send_at FROM hold WHERE id = ANY (%(ids)s::bigint[]) ORDER BY send_at, id
+SELECT id, label, subject_kind, subject_id, send_at FROM hold WHERE id = ANY (%(ids)s::bigint[])
+ORDER BY send_at, id
 """
 LISTS = """
 SELECT id FROM recipient_list
-WHERE platform_id = %(platform_id)s AND created_at <= %(until)s AND (deleted_at IS NULL OR deleted_at > %(until)s)
+WHERE platform_id = %(platform_id)s AND created_at <= %(until)s
+  AND (deleted_at IS NULL OR deleted_at > %(until)s)
 """
 NEXT_CHECKPOINT = """
 SELECT at FROM ledger_transaction WHERE platform_id = %(platform_id)s AND at > %(since)s
 ORDER BY at, id OFFSET %(skip)s LIMIT 1
 """
 WRITE_CHECKPOINT = """
-INSERT INTO balance_checkpoint (platform_id, at, state) VALUES (%(platform_id)s, %(at)s, %(state)s) ON CONFLICT DO NOTHING
+INSERT INTO balance_checkpoint (platform_id, at, state) VALUES (%(platform_id)s, %(at)s, %(state)s)
+ON CONFLICT DO NOTHING
 """
 
 
@@ -81,7 +85,7 @@ class Replayed:
     held_lots: dict[int, dict[int, int]] = field(default_factory=dict)
 
     def apply(self, entries: Iterable[Row], lines: Iterable[Row], access: Iterable[Row]) -> None:
-        """Adds what the rows of a span sum up to. The last change of access decides which lists are limited."""
+        """Adds what the rows of a span sum up to; the last change of access decides who is limited."""
         assigned = {**self.limited}
         for source, target, list_id, hold_id, credits in entries:
             self.unassigned += credits * ((target == "unassigned") - (source == "unassigned"))

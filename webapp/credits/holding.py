@@ -1,4 +1,4 @@
-"""Credits set aside for messages to come (R11): exact, all or nothing, from lots still valid at the send time."""
+"""Credits set aside for messages to come (R11): exact, all or nothing, from lots valid at the send time."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,7 +26,8 @@ NEXT_HOLD: Statement = ("SELECT nextval('hold_id_seq')", {})
 INSERT_HOLD = """
 WITH placed AS (
     INSERT INTO hold (id, platform_id, credits, send_at, subject_kind, subject_id, label, placed_at, moved_at)
-    VALUES (%(hold_id)s, %(platform_id)s, %(credits)s, %(send_at)s, %(kind)s, %(subject)s, %(label)s, %(at)s, %(at)s)
+    VALUES (%(hold_id)s, %(platform_id)s, %(credits)s, %(send_at)s, %(kind)s, %(subject)s, %(label)s,
+            %(at)s, %(at)s)
 ), demands AS (
     INSERT INTO hold_demand (platform_id, hold_id, list_key, list_id, position, funding, credits)
     SELECT %(platform_id)s, %(hold_id)s, coalesce(list_id, 0), list_id, position, funding, demanded

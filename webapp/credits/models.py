@@ -44,7 +44,8 @@ def of_platform(table: str, column: str) -> ForeignKeyConstraint:
 
 def parts_of_credits(most: str) -> CheckConstraint:
     return CheckConstraint(
-        f"credits BETWEEN 1 AND {most} AND captured >= 0 AND released >= 0 AND captured + released <= credits",
+        f"credits BETWEEN 1 AND {most} AND captured >= 0 AND released >= 0"
+        " AND captured + released <= credits",
         name="parts_within_credits",
     )
 
@@ -87,7 +88,7 @@ class ListBalance(Model):
 
 
 class Lot(Model):
-    """Credits that came in together and expire together. `credits_left` is neither held, charged nor expired."""
+    """Credits that came in and expire together. `credits_left` is neither held, charged nor expired."""
 
     __tablename__ = "lot"
     __table_args__ = (
@@ -118,7 +119,7 @@ class Lot(Model):
 
 
 class Hold(Model):
-    """Credits set aside for messages to be sent at `send_at`; open until all of them are captured or released."""
+    """Credits set aside for messages of `send_at`; open until all of them are captured or released."""
 
     __tablename__ = "hold"
     __table_args__ = (
@@ -315,7 +316,7 @@ class LotRenewal(Model):
 
 
 class AccessChange(Model):
-    """A list became limited or free; a limited list with nothing assigned has no entry to tell it by. Append-only."""
+    """A list became limited or free, which no entry tells when nothing is assigned. Append-only."""
 
     __tablename__ = "access_change"
     __table_args__ = (

@@ -22,7 +22,8 @@ KEY_MOST_CHARACTERS = 255
 
 LOCK_KEY = "SELECT pg_advisory_xact_lock(%(lock)s)"
 STORED = """
-SELECT id, kind, request, result, hold_id FROM ledger_transaction WHERE platform_id = %(platform_id)s AND key = %(key)s
+SELECT id, kind, request, result, hold_id FROM ledger_transaction
+WHERE platform_id = %(platform_id)s AND key = %(key)s
 """
 POOL = """
 SELECT pool.platform_id, pool.unassigned, pool.assigned, pool.received, pool.moved_at, platform.burn_order,
@@ -32,7 +33,8 @@ WHERE pool.platform_id = %(platform_id)s
 """
 LOCK_POOL = POOL + " FOR NO KEY UPDATE OF pool"
 OPEN_LOTS = """
-SELECT id, kind, credits_left, expires_on, expires_at FROM lot WHERE platform_id = %(platform_id)s AND open ORDER BY id
+SELECT id, kind, credits_left, expires_on, expires_at FROM lot
+WHERE platform_id = %(platform_id)s AND open ORDER BY id
 """
 LIMITED_LISTS = """
 SELECT list_id, assigned FROM list_balance WHERE platform_id = %(platform_id)s AND limited ORDER BY list_id

@@ -46,14 +46,16 @@ RETURNING 1
 RESOLVE_DEMANDS = """
 UPDATE hold_demand AS demand
 SET captured = demand.captured + change.captured, released = demand.released + change.released
-FROM unnest(%(ids)s::bigint[], %(captured)s::bigint[], %(released)s::bigint[]) AS change (id, captured, released)
+FROM unnest(%(ids)s::bigint[], %(captured)s::bigint[], %(released)s::bigint[])
+     AS change (id, captured, released)
 WHERE demand.hold_id = %(hold_id)s AND demand.list_key = change.id
 RETURNING 1
 """
 RESOLVE_SLICES = """
 UPDATE hold_slice AS slice
 SET captured = slice.captured + change.captured, released = slice.released + change.released
-FROM unnest(%(ids)s::bigint[], %(captured)s::bigint[], %(released)s::bigint[]) AS change (id, captured, released)
+FROM unnest(%(ids)s::bigint[], %(captured)s::bigint[], %(released)s::bigint[])
+     AS change (id, captured, released)
 WHERE slice.hold_id = %(hold_id)s AND slice.lot_id = change.id
 RETURNING 1
 """
@@ -66,11 +68,12 @@ WITH recorded AS (
         {available_after}, %(key)s, %(request)s, %(result)s)
     RETURNING id
 ), entries AS (
-    INSERT INTO ledger_entry (platform_id, transaction_id, position, source, target, credits, list_id, hold_id)
-    SELECT %(platform_id)s, recorded.id, entry.position, entry.source, entry.target, entry.credits, entry.list_id,
-           entry.hold_id
-    FROM recorded, unnest(%(sources)s::text[], %(targets)s::text[], %(credits)s::bigint[], %(lists)s::bigint[],
-                          %(holds)s::bigint[]) WITH ORDINALITY
+    INSERT INTO ledger_entry (platform_id, transaction_id, position, source, target, credits, list_id,
+                              hold_id)
+    SELECT %(platform_id)s, recorded.id, entry.position, entry.source, entry.target, entry.credits,
+           entry.list_id, entry.hold_id
+    FROM recorded, unnest(%(sources)s::text[], %(targets)s::text[], %(credits)s::bigint[],
+                          %(lists)s::bigint[], %(holds)s::bigint[]) WITH ORDINALITY
                    AS entry (source, target, credits, list_id, hold_id, position)
 ), lines AS (
     INSERT INTO lot_line (platform_id, transaction_id, position, lot_id, source, target, credits, hold_id)
@@ -93,7 +96,8 @@ SELECT %(platform_id)s, currval('ledger_transaction_id_seq'), * FROM
 """
 RECORD_ACCESS = """
 INSERT INTO access_change (platform_id, transaction_id, list_id, limited)
-SELECT %(platform_id)s, currval('ledger_transaction_id_seq'), * FROM unnest(%(lists)s::bigint[], %(limited)s::bool[])
+SELECT %(platform_id)s, currval('ledger_transaction_id_seq'), *
+FROM unnest(%(lists)s::bigint[], %(limited)s::bool[])
 """
 
 

@@ -31,7 +31,8 @@ def release(
 ) -> Released:
     """Lets go of some of a hold, by list, or of all the rest (None).
 
-    Raises `HoldAlreadyResolved`, `HoldExceeded`, `BadQuantity`, `BadRequest`, `IdempotencyConflict`, `NotFound`.
+    Raises `HoldAlreadyResolved`, `HoldExceeded`, `BadQuantity`, `BadRequest`, `IdempotencyConflict`,
+    `NotFound`.
     """
     wanted, now, reason = checked(credits), instant_of(now), reason_of(reason)
     facts = sorted(wanted.items(), key=lambda item: item[0] or 0) if wanted else None

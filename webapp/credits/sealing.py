@@ -37,12 +37,13 @@ SELECT id FROM ledger_transaction WHERE id IN (
 """
 INSERT_BLOCK = """
 INSERT INTO ledger_block (id, from_id, until_id, missing, late, transactions, previous, hash, sealed_at)
-VALUES (%(id)s, %(from_id)s, %(until_id)s, %(missing)s::bigint[], %(late)s::bigint[], %(transactions)s, %(previous)s,
-        %(hash)s, %(sealed_at)s)
+VALUES (%(id)s, %(from_id)s, %(until_id)s, %(missing)s::bigint[], %(late)s::bigint[], %(transactions)s,
+        %(previous)s, %(hash)s, %(sealed_at)s)
 """
 TRANSACTIONS = """
-SELECT id, platform_id, kind, at, recorded_at, on_day, actor_id, convert_to(actor_name, 'UTF8'), subject_kind, subject_id, hold_id,
-       convert_to(reason, 'UTF8'), burn_order, available_after, convert_to(key, 'UTF8'), request,
+SELECT id, platform_id, kind, at, recorded_at, on_day, actor_id, convert_to(actor_name, 'UTF8'), subject_kind,
+       subject_id, hold_id, convert_to(reason, 'UTF8'), burn_order, available_after,
+       convert_to(key, 'UTF8'), request,
        convert_to(result::text, 'UTF8')
 FROM ledger_transaction WHERE id = ANY (%(ids)s::bigint[])
 """

@@ -93,8 +93,8 @@ def total_of(rows: Iterable[UsageRow]) -> UsageRow:
 
 
 REBUILD = """
-INSERT INTO usage_day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country, messages, segments,
-                       credits)
+INSERT INTO usage_day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country, messages,
+                       segments, credits)
 SELECT charge.platform_id, moved.on_day, moved.subject_kind, moved.subject_id, coalesce(charge.list_id, 0),
        charge.list_id, charge.country, count(*), sum(charge.segments), sum(charge.credits)
 FROM charge JOIN ledger_transaction AS moved ON moved.id = charge.transaction_id

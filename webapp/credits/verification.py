@@ -56,7 +56,7 @@ def qualified(check: str, of: str) -> str:
 
 
 def newest_seal() -> tuple[int, str] | None:
-    """The number and hash of the last block: write it down elsewhere, and nobody can rewrite what it seals."""
+    """The number and hash of the last block: kept elsewhere, they prove the history it seals."""
     with transaction() as session:
         row = session.execute(
             text("SELECT id, encode(hash, 'hex') FROM ledger_block ORDER BY id DESC LIMIT 1")

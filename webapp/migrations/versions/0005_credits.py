@@ -9,6 +9,12 @@ down_revision = "0004_audience"
 branch_labels = None
 depends_on = None
 
+PARTS_WITHIN_CREDITS = (
+    "credits BETWEEN 1 AND 9007199254740991 AND captured >= 0 AND released >= 0"
+    " AND captured + released <= credits"
+)
+ACCOUNTS = ("unassigned", "list", "hold", "purchased", "granted", "spent", "expired", "adjusted")
+
 APPEND_ONLY = (
     "ledger_transaction",
     "ledger_entry",
@@ -61,11 +67,13 @@ CHARGES_MATCH_ENTRIES = """
 CREATE FUNCTION charges_match_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
-        SELECT FROM (SELECT platform_id, transaction_id, coalesce(list_id, 0) AS list_key, sum(credits) AS credits
+        SELECT FROM (SELECT platform_id, transaction_id, coalesce(list_id, 0) AS list_key,
+                            sum(credits) AS credits
                      FROM fresh GROUP BY 1, 2, 3) AS charged
         LEFT JOIN ledger_entry AS entry
           ON entry.transaction_id = charged.transaction_id AND entry.platform_id = charged.platform_id
-             AND entry.source = 'hold' AND entry.target = 'spent' AND coalesce(entry.list_id, 0) = charged.list_key
+             AND entry.source = 'hold' AND entry.target = 'spent'
+             AND coalesce(entry.list_id, 0) = charged.list_key
         WHERE entry.credits IS DISTINCT FROM charged.credits) THEN
         RAISE EXCEPTION 'charges differ from the entries of their transaction'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_charge_matches_entries', TABLE = 'charge';
@@ -200,7 +208,7 @@ def create_hold() -> None:
         sa.Column("placed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
         sa.CheckConstraint(
-            "credits BETWEEN 1 AND 9007199254740991 AND captured >= 0 AND released >= 0 AND captured + released <= credits",
+            PARTS_WITHIN_CREDITS,
             name=op.f("ck_hold_parts_within_credits"),
         ),
         sa.ForeignKeyConstraint(
@@ -230,7 +238,7 @@ def create_hold_demand() -> None:
             "funding IN ('assigned', 'unassigned')", name=op.f("ck_hold_demand_funding_known")
         ),
         sa.CheckConstraint(
-            "credits BETWEEN 1 AND 9007199254740991 AND captured >= 0 AND released >= 0 AND captured + released <= credits",
+            PARTS_WITHIN_CREDITS,
             name=op.f("ck_hold_demand_parts_within_credits"),
         ),
         sa.CheckConstraint("list_key = coalesce(list_id, 0)", name=op.f("ck_hold_demand_key_of_list")),
@@ -258,7 +266,7 @@ def create_hold_slice() -> None:
         sa.Column("captured", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("released", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
-            "credits BETWEEN 1 AND 9007199254740991 AND captured >= 0 AND released >= 0 AND captured + released <= credits",
+            PARTS_WITHIN_CREDITS,
             name=op.f("ck_hold_slice_parts_within_credits"),
         ),
         sa.ForeignKeyConstraint(
@@ -368,11 +376,11 @@ def create_ledger_entry() -> None:
             "('hold' IN (source, target)) = (hold_id IS NOT NULL)", name=op.f("ck_ledger_entry_hold_named")
         ),
         sa.CheckConstraint(
-            "source IN ('unassigned', 'list', 'hold', 'purchased', 'granted', 'spent', 'expired', 'adjusted')",
+            f"source IN {ACCOUNTS}",
             name=op.f("ck_ledger_entry_source_known"),
         ),
         sa.CheckConstraint(
-            "target IN ('unassigned', 'list', 'hold', 'purchased', 'granted', 'spent', 'expired', 'adjusted')",
+            f"target IN {ACCOUNTS}",
             name=op.f("ck_ledger_entry_target_known"),
         ),
         sa.CheckConstraint(
