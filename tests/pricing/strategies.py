@@ -7,8 +7,8 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pricing_plugins import gsm, national_tables
-from webapp.pricing.api import RateCard, SegmentProfile
 from webapp.pricing.api import Rate as GivenRate
+from webapp.pricing.api import RateCard, SegmentProfile
 from webapp.pricing.books import PricingBook, Source, compile_book
 from webapp.pricing.columns import Audience, Column, ListColumns, country_index
 from webapp.pricing.profiles import Profile, profile_of

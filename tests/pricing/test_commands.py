@@ -72,7 +72,14 @@ def test_wrong_use_has_status_2():
     assert run("quote", "--text", "Hi").exit_code == 2
 
 
-CSV = "Phone;first_name\n+393471234567;Ada\n347 123 4568;\n+4915123456789;Łukasz\n\nnonsense;x\n+393471234567;Again\n"
+CSV = """Phone;first_name
++393471234567;Ada
+347 123 4568;
++4915123456789;Łukasz
+
+nonsense;x
++393471234567;Again
+"""
 
 
 def test_a_file_is_priced_without_a_database(tmp_path, monkeypatch):

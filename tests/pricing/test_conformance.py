@@ -59,5 +59,5 @@ def test_the_pytest_plugin_adds_a_test_for_each_check(tmp_path: Path) -> None:
         "gsm",
         str(tmp_path),
     ]
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert f"{len(CHECKS)} passed" in ran.stdout, ran.stdout + ran.stderr

@@ -58,7 +58,7 @@ def pip_install(source: Path, target: Path) -> None:
     ]
     shutil.rmtree(target, ignore_errors=True)
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(target), str(source)]
-    subprocess.run(command, check=True, capture_output=True)  # noqa: S603
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def install(folder: Path, target: Path, *, version: str = "1.0", code: str = "", credits: int = 40) -> None:
@@ -72,7 +72,7 @@ def run(target: Path, *arguments: str, database: str = "") -> subprocess.Complet
     paths = os.pathsep.join([str(target), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": paths, "DATABASE_URL": database}
     command = [sys.executable, "-m", "webapp", *arguments]
-    return subprocess.run(  # noqa: S603
+    return subprocess.run(
         command, cwd=target.parent, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
 

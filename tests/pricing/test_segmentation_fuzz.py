@@ -67,7 +67,7 @@ def random_text(source: random.Random) -> str:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_texts_are_counted_like_the_reference(seed: int) -> None:
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     kinds = list(profiles().items())
     for _ in range(TEXTS // 4):
         (name, rule, bits), profile = source.choice(kinds)

@@ -10,13 +10,13 @@ from typing import Any, Final
 import click
 
 from webapp import clock, running
-from webapp.pricing.api import NATIONAL_LANGUAGES, Alphabet, SegmentProfile
 from webapp.pricing import checks, conformance, operating, plugins
+from webapp.pricing.api import NATIONAL_LANGUAGES, Alphabet, SegmentProfile
 from webapp.pricing.books import PricingBook, offline_book
 from webapp.pricing.columns import Audience
 from webapp.pricing.merge import parse
-from webapp.pricing.plugins import installed_alphabets
 from webapp.pricing.operating import Place, PluginConflict, State
+from webapp.pricing.plugins import installed_alphabets
 from webapp.pricing.profiles import Profile, profile_of
 from webapp.pricing.quotes import AudienceQuote, price_audience
 from webapp.pricing.recipient_files import read_recipients

@@ -1,4 +1,4 @@
-"""The segments of every person of a crowd, from figures where they decide, from the text where they do not."""
+"""The segments of every person of a crowd: from figures where they decide, else from the text."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ FEW: Final = 1_000
 
 @dataclass(frozen=True, eq=False)
 class Counted:
-    """Segments per kind, int64[n], `UNDECIDED` for those counted person by person: `people` and `segments`."""
+    """Segments per kind, int64[n], `UNDECIDED` for those counted singly: `people` and `segments`."""
 
     kinds: Kinds
     of_kind: NDArray[np.int64]
@@ -220,9 +220,11 @@ def exceptions(wording: Wording) -> NDArray[np.bool_] | None:
         if literal.endswith("\r")
     ]
     found = [may_pair_with_cr(crowd, name) for name in after_cr]
-    for profile in wording.profile_list:
-        if Literals(template, profile.required_text, wording.plain).ends_with_required is None:
-            found.append(may_end_with(wording, profile))
+    found += [
+        may_end_with(wording, profile)
+        for profile in wording.profile_list
+        if Literals(template, profile.required_text, wording.plain).ends_with_required is None
+    ]
     if not found:
         return None
     priced: NDArray[np.bool_] = wording.profile_of_country[crowd.countries] >= 0
@@ -231,7 +233,7 @@ def exceptions(wording: Wording) -> NDArray[np.bool_] | None:
 
 
 def may_end_with(wording: Wording, profile: Profile) -> NDArray[np.bool_]:
-    """People of a profile whose last value is empty, or ends like the required text before the last literal."""
+    """People of a profile whose text may end with what is required, by the last byte of their last value."""
     last = normalise(wording.template.literals[-1])
     awaited = profile.required_text[: len(profile.required_text) - len(last)].encode("utf-8")[-1]
     ends = wording.crowd.last_bytes(wording.template.places[-1].name)
@@ -286,7 +288,7 @@ def shapes(wording: Wording, people: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def simple_edges(profile: Profile, wording: Wording) -> bool:
-    """Whether this profile cuts between code points, counts in the alphabet of the kinds, and adds nothing."""
+    """Whether this profile cuts between code points, counts in the alphabet of the kinds, adds nothing."""
     literals = Literals(wording.template, profile.required_text, wording.plain)
     return (
         profile.edge_rule == "codepoint"
@@ -315,7 +317,7 @@ def renumbered(keys: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def count_nationally(wording: Wording, people: NDArray[np.int64], profile: Profile) -> NDArray[np.int64]:
-    """Segments where national tables are allowed, by figures under every pair that has all literals."""
+    """Segments where national tables are allowed, by figures under each pair that has all literals."""
     literals = Literals(wording.template, profile.required_text, wording.plain)
     if profile.edge_rule == "grapheme" or literals.entangled:
         return np.full(len(people), UNDECIDED, np.int64)

@@ -1,4 +1,4 @@
-"""Why a quote is what it is, and what would make it cheaper. Every saving is a quote of its own, not a guess."""
+"""Why a quote is what it is, and what would make it cheaper. Every saving is a quote of its own."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def what_if(quote: AudienceQuote, text: str, *, transliterate: bool | None = Non
 
 
 def fixes(quote: AudienceQuote) -> tuple[Fix, ...]:
-    """For each offending character between the fields that has a replacement: what replacing it everywhere saves."""
+    """For each offending character between the fields that can be replaced: what replacing it saves."""
     found = offending(quote.template, profiles_of(quote))
     return tuple(
         fix
@@ -137,7 +137,7 @@ def with_replaced(source: str, replacements: dict[str, str]) -> str:
 
 
 def fix_all(quote: AudienceQuote) -> Saving | None:
-    """All offending characters replaced at once; None if one of them has no replacement, or there are none."""
+    """All offending characters replaced at once; None if one has no replacement, or there are none."""
     found = {
         character: offender(0, character).replacement
         for character in offending(quote.template, profiles_of(quote))
@@ -199,21 +199,11 @@ def dearer(quote: AudienceQuote) -> Dearer:
     above = rows.segments > usual
     per_segment = rows.credits[above] // rows.segments[above]
     extra = int(((rows.segments[above] - usual) * per_segment).sum())
-    people = people_of(quote, usual)
-    return Dearer(usual, int(above.sum()), extra, causes(quote, people, usual))
-
-
-def people_of(quote: AudienceQuote, usual: int) -> NDArray[np.int64]:
-    """The indexes in the crowd of those who pay for more than `usual` segments."""
-    limits = {line.country: quote.book.profile(line.country).part_limit for line in quote.by_country}
-    segments = quote.counted.of_person
-    highest = max(limits.values(), default=0)
-    found: NDArray[np.int64] = np.flatnonzero((segments > usual) & (segments <= highest))
-    return found
+    return Dearer(usual, int(above.sum()), extra, causes(quote, rows.people[above], usual))
 
 
 def causes(quote: AudienceQuote, people: NDArray[np.int64], usual: int) -> tuple[Cause, ...]:
-    """By field: those with a character outside the alphabet, and of the others those with the longest values."""
+    """By field: those with a character outside the alphabet, of the others those with the longest values."""
     found, rest = [], np.ones(len(people), np.bool_)
     tables = next((profile.first.tables for profile in profiles_of(quote) if profile.first), None)
     for name in quote.template.fields if tables else ():

@@ -42,7 +42,7 @@ class Totals:
 
 @dataclass(frozen=True, eq=False)
 class Kinds:
-    """n kinds: `list_index`, `country` (an index into `COUNTRIES`), `characters`, `wide`, `classes`, `people`.
+    """n kinds: `list_index`, `country` (in `COUNTRIES`), `characters`, `wide`, `classes`, `people`.
 
     `keys` and `cells` tell the kind of each person: `of_person`.
     """

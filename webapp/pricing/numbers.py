@@ -1,7 +1,6 @@
 """Phone numbers: read, checked, and told to be of a country."""
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import Final, NamedTuple
 

@@ -126,9 +126,8 @@ def on_one_line(problem: BaseException) -> str:
 def require_version(plugin: object) -> None:
     version = getattr(plugin, VERSION_ATTRIBUTE, None)
     if version != API_VERSION or isinstance(version, bool):
-        raise Wrong(
-            f"it is made for API version {version!r:.40}, this is {API_VERSION} ({VERSION_ATTRIBUTE} = {API_VERSION})"
-        )
+        wanted = f"{VERSION_ATTRIBUTE} = {API_VERSION}"
+        raise Wrong(f"it is made for API version {version!r:.40}, this is {API_VERSION} ({wanted})")
 
 
 def registered(plugin: object, name: str) -> pluggy.PluginManager:

@@ -1,7 +1,7 @@
 """What a message costs, and what a campaign costs: one engine for the quote, the hold and the charge."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -362,24 +362,34 @@ def histogram(cells: list[Cell]) -> dict[int, int]:
     return dict(sorted(counts.items()))
 
 
-def priced_rows(quote: AudienceQuote) -> RowQuotes:
-    crowd, segments = quote.crowd, quote.counted.of_person
-    per_segment = np.zeros(len(COUNTRIES), np.int64)
-    limits = np.zeros(len(COUNTRIES), np.int64)
+def priced_people(quote: AudienceQuote) -> NDArray[np.int64]:
+    """The people of the crowd who get a message."""
+    limits = per_country(quote, lambda line: quote.book.profile(line.country).part_limit)
+    segments = quote.counted.of_person
+    found: NDArray[np.int64] = np.flatnonzero((segments > 0) & (segments <= limits[quote.crowd.countries]))
+    return found
+
+
+def per_country(quote: AudienceQuote, figure: Callable[[CountryLine], int]) -> NDArray[np.int64]:
+    """A figure of each country that is paid for by the index of the country, 0 for the others."""
+    figures = np.zeros(len(COUNTRIES), np.int64)
     for line in quote.by_country:
-        index = COUNTRIES.index(line.country)
-        per_segment[index] = line.credits_per_segment
-        limits[index] = quote.book.profile(line.country).part_limit
-    rows = np.flatnonzero((segments > 0) & (segments <= limits[crowd.countries]))
-    countries = crowd.countries[rows]
+        figures[COUNTRIES.index(line.country)] = figure(line)
+    return figures
+
+
+def priced_rows(quote: AudienceQuote) -> RowQuotes:
+    crowd, people = quote.crowd, priced_people(quote)
+    countries, segments = crowd.countries[people], quote.counted.of_person[people]
+    rates = per_country(quote, lambda line: line.credits_per_segment)
     return RowQuotes(
-        crowd.recipient_ids[rows],
-        crowd.phones[rows],
-        crowd.list_index[rows],
+        crowd.recipient_ids[people],
+        crowd.phones[people],
+        crowd.list_index[people],
         countries,
-        segments[rows],
-        segments[rows] * per_segment[countries],
-        rows,
+        segments,
+        segments * rates[countries],
+        people,
     )
 
 
