@@ -33,7 +33,7 @@ FIELDS = ("first_name", "last_name", "city", "code")
 
 def write_people(path: Path, rows: int) -> None:
     """That many different numbers of several countries, in no order, with four fields."""
-    chance = random.Random(7)  # noqa: S311 - the same file each time
+    chance = random.Random(7)
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(["phone", *FIELDS])
@@ -58,10 +58,10 @@ def copy_bare(url: str, path: Path) -> None:
         connection.execute(
             "CREATE TABLE bare (phone text, first_name text, last_name text, city text, code text)"
         )
-        with connection.cursor() as cursor, path.open("rb") as file:
-            with cursor.copy("COPY bare FROM STDIN WITH (FORMAT csv, HEADER)") as copy:
-                while data := file.read(1 << 18):
-                    copy.write(data)
+        into = "COPY bare FROM STDIN WITH (FORMAT csv, HEADER)"
+        with connection.cursor() as cursor, path.open("rb") as file, cursor.copy(into) as copy:
+            while data := file.read(1 << 18):
+                copy.write(data)
 
 
 def bring_in(platform_id: int, list_id: int, path: Path) -> Import:
@@ -121,13 +121,13 @@ def measure(folder: Path, url: str, rows: int, rounds: int) -> None:
 def report(rows: int, taken: dict[str, list[float]]) -> None:
     """Medians over the rounds; the ratio is the median of the ratios of each round."""
     bare = taken["COPY, bare"]
-    print(f"{rows:,} rows, 4 fields, {len(bare)} rounds")  # noqa: T201
+    print(f"{rows:,} rows, 4 fields, {len(bare)} rounds")
     for name, seconds in taken.items():
         ratio = statistics.median(mine / own for own, mine in zip(seconds, bare, strict=True))
         middle = statistics.median(seconds)
-        print(f"{name:14} {middle:8.2f} s {rows / middle:12,.0f} rows/s {ratio:8.3f} of COPY")  # noqa: T201
+        print(f"{name:14} {middle:8.2f} s {rows / middle:12,.0f} rows/s {ratio:8.3f} of COPY")
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"peak memory of this process {peak_mb:,.0f} MB")  # noqa: T201
+    print(f"peak memory of this process {peak_mb:,.0f} MB")
 
 
 if __name__ == "__main__":

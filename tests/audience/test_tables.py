@@ -3,6 +3,7 @@
 import codecs
 import io
 import zipfile
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from webapp.audience.layout import Layout
 from webapp.audience.tables import batches, inspect
 
 LIMIT = 64 << 20
+SEEN = datetime.fromisoformat("2026-11-21 09:30:00")
 ROWS = "phone{d}first name{d}city\r\n+393331234567{d}Zoë{d}Köln\r\n+393337654321{d}Ada{d}Roma\r\n"
 
 
@@ -132,13 +134,11 @@ def workbook(tmp_path: Path, rows: list[list[object]], **cells: object) -> Path:
 
 
 def test_excel_numbers_dates_and_formulas_are_read_as_people_see_them(tmp_path: Path) -> None:
-    from datetime import date, datetime
-
     path = workbook(
         tmp_path,
         [
             ["phone", "born", "seen", "share", "flag", "text"],
-            [393331234567, date(1990, 5, 1), datetime(2026, 11, 21, 9, 30), 0.5, True, "_x0041_ =1"],
+            [393331234567, date(1990, 5, 1), SEEN, 0.5, True, "_x0041_ =1"],
             [3.93337654321e11, None, None, 12.0, False, None],
         ],
     )
@@ -175,7 +175,8 @@ def test_a_formula_gives_the_value_it_had(tmp_path: Path) -> None:
 
 SHEET_WITH_FORMULA = b"""<?xml version="1.0"?>
 <worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>
-<row r="1"><c r="A1" t="inlineStr"><is><t>phone</t></is></c><c r="B1" t="inlineStr"><is><t>name</t></is></c></row>
+<row r="1"><c r="A1" t="inlineStr"><is><t>phone</t></is></c>
+<c r="B1" t="inlineStr"><is><t>name</t></is></c></row>
 <row r="2"><c r="A2" t="str"><f>"+39"&amp;C2</f><v>+393331234567</v></c>
 <c r="B2" t="str"><f>D2&amp;E2</f><v>Ada Lovelace</v></c><c r="C2" t="e"><v>#REF!</v></c></row>
 </sheetData></worksheet>"""
