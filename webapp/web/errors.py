@@ -7,7 +7,7 @@ from flask import Flask, Response, current_app, g, make_response, render_templat
 from flask_babel import lazy_gettext as _
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -141,7 +141,8 @@ def on_database(error: DBAPIError | PoolTimeout) -> Response:
     """The database is away, or said something no page foresaw. Its words go to the log, never to a page."""
     db.session.rollback()
     away = isinstance(error, LOST_CONNECTION)
-    status = 503 if away else 500
+    # A value no column can hold (a NUL character, a number too large) came in with the request.
+    status = 503 if away else 422 if isinstance(error, DataError) else 500
     reference = logged(status, type(error).__name__, error)
     return error_answer(status, headers={"Retry-After": "30"} if away else None, reference=reference)
 
