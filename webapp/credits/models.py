@@ -209,6 +209,14 @@ class LedgerTransaction(Model):
         ),
         Index("ix_ledger_transaction_at", "platform_id", "at", "id"),
         Index(
+            "ix_ledger_transaction_rare",
+            "platform_id",
+            "kind",
+            "at",
+            "id",
+            postgresql_where=text("kind NOT IN ('hold', 'capture', 'release')"),
+        ),
+        Index(
             "ix_ledger_transaction_subject",
             "platform_id",
             "subject_kind",

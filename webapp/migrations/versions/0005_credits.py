@@ -350,6 +350,13 @@ def create_ledger_transaction() -> None:
         "ix_ledger_transaction_at", "ledger_transaction", ["platform_id", "at", "id"], unique=False
     )
     op.create_index(
+        "ix_ledger_transaction_rare",
+        "ledger_transaction",
+        ["platform_id", "kind", "at", "id"],
+        unique=False,
+        postgresql_where=sa.text("kind NOT IN ('hold', 'capture', 'release')"),
+    )
+    op.create_index(
         "ix_ledger_transaction_subject",
         "ledger_transaction",
         ["platform_id", "subject_kind", "subject_id"],
