@@ -16,7 +16,12 @@ from webapp.db import transaction
 from webapp.shop.packages import Terms, retire_package
 from webapp.shop.seller import Particulars, change_seller
 
-PACKAGES = ((1_000, 4_500, 5_000), (5_000, 20_000, 22_500), (10_000, 36_000, 40_000), (50_000, 160_000, 178_000))
+PACKAGES = (
+    (1_000, 4_500, 5_000),
+    (5_000, 20_000, 22_500),
+    (10_000, 36_000, 40_000),
+    (50_000, 160_000, 178_000),
+)
 PICTURES = os.environ.get("SHOP_PICTURES")
 
 
@@ -28,10 +33,17 @@ def people(committed_app):
             on_sale(Terms(credits, 24, usd, eur))
         retire_package(on_sale(Terms(2_000, 12, 9_900, 9_000)), actor=SELLER, now=clock.now())
         account = "Aurora Media\nIBAN IT60 X054 2811 1010 0000 0123 456\nBIC BLOPIT22"
-        change_seller(Particulars("Aurora Media srl\nVia Roma 1\n20121 Milano", account, account), actor=SELLER, now=clock.now())
+        change_seller(
+            Particulars("Aurora Media srl\nVia Roma 1\n20121 Milano", account, account),
+            actor=SELLER,
+            now=clock.now(),
+        )
         with transaction():
             platform = make_platform("Borealis")
-            people = {role: make_person(platform if role != "operator" else None, role).id for role in ("admin", "operator")}
+            people = {
+                role: make_person(platform if role != "operator" else None, role).id
+                for role in ("admin", "operator")
+            }
             platform_id = platform.id
         today = rome_day(clock.now())
         for credits, months in ((2_000, 3), (480, 14), (100, 40), (20, None)):

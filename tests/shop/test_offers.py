@@ -39,7 +39,7 @@ def test_a_package_sends_its_size_divided_by_the_rate_and_no_part_of_a_message_m
     assert messages(1000, 2) == 500
     assert messages(999, 2) == 499
     assert messages(3, 7) == 0
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="at least one"):
         messages(1000, 0)
 
 

@@ -15,7 +15,13 @@ from webapp.shop.packages import Terms, change_package, history, packages_for_sa
 from webapp.shop.references import creditor_reference
 from webapp.shop.seller import seller
 
-FIELDS = {"credits": "5,000", "validity_months": "24", "price_eur": "200.00", "price_usd": "220,50", "seen": "0"}
+FIELDS = {
+    "credits": "5,000",
+    "validity_months": "24",
+    "price_eur": "200.00",
+    "price_usd": "220,50",
+    "seen": "0",
+}
 PARTICULARS = {
     "name_and_address": " Aurora Media ",
     "bank_details_eur": "IBAN IT60\nBIC X",
@@ -117,7 +123,10 @@ def test_a_package_changed_by_somebody_else_shows_the_new_terms_and_can_then_be_
     assert answer.status_code == 409
     assert "Somebody else changed" in answer.text
     assert f'name="seen" type="hidden" value="{terms_of(small)}"' in answer.text
-    assert olga.post(f"/operator/packages/{small}", data=FIELDS | {"seen": str(terms_of(small))}).status_code == 303
+    assert (
+        olga.post(f"/operator/packages/{small}", data=FIELDS | {"seen": str(terms_of(small))}).status_code
+        == 303
+    )
 
 
 def test_a_package_is_retired(olga, small):
@@ -145,7 +154,11 @@ def test_orders_that_wait_stand_before_the_others(olga, platform, small):
 
 def test_an_order_is_found_by_its_reference_or_number(olga, platform, small):
     first, second = place(platform.id, small, "a"), place(platform.id, small, "b")
-    for find in (creditor_reference(second), creditor_reference(second).replace(" ", "").lower(), str(second)):
+    for find in (
+        creditor_reference(second),
+        creditor_reference(second).replace(" ", "").lower(),
+        str(second),
+    ):
         text = text_of(olga.get("/operator/orders", query_string={"find": find}, headers=HTMX))
         assert f"Order {second} " in text and f"Order {first} " not in text
 
@@ -278,11 +291,15 @@ def test_nobody_but_an_operator_sells(client, request, small, order_id, role, me
     everything = FIELDS | PARTICULARS | {"reference": "r"}
     for path in OPERATOR_PAGES if method == "get" else OPERATOR_FORMS:
         ask = person.get if method == "get" else person.post
-        answer = ask(path.format(package=small, order=order_id), **({} if method == "get" else {"data": everything}))
+        answer = ask(
+            path.format(package=small, order=order_id), **({} if method == "get" else {"data": everything})
+        )
         assert answer.status_code == (403 if role else 303), path
     assert status_of(order_id) == "pending"
     assert seller().name_and_address == ""
-    assert db.session.scalar(select(func.count()).select_from(Package).where(Package.retired_at.is_(None))) == 1
+    assert (
+        db.session.scalar(select(func.count()).select_from(Package).where(Package.retired_at.is_(None))) == 1
+    )
 
 
 @pytest.mark.parametrize("number", ["0", "123456789", "9" * 25])

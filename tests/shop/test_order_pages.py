@@ -42,7 +42,7 @@ def test_a_pending_order_says_how_to_pay_it(ada, order_id):
     assert "waiting for payment" in text
     assert "Please transfer €45.00" in text
     assert "IBAN IT60 X054" in text and "ACCOUNT 2" not in text
-    assert f"RF{'%02d' % check(order_id)}" in text.replace(" ", "")
+    assert f"RF{check(order_id):02d}" in text.replace(" ", "")
 
 
 def check(order_id: int) -> int:
@@ -108,7 +108,13 @@ def test_the_receipt_says_who_sold_what_to_whom(ada, order_id):
     change_seller(Particulars("Aurora Media\nVia Roma 1", "", "IBAN"), actor=SELLER, now=NOON)
     pay(order_id)
     text = text_of(ada.get(f"/orders/{order_id}/receipt"))
-    for said in ("Receipt 1", "Aurora Media Via Roma 1", "Aurora", "1,000 SMS credits, valid for 24 months", "€45.00"):
+    for said in (
+        "Receipt 1",
+        "Aurora Media Via Roma 1",
+        "Aurora",
+        "1,000 SMS credits, valid for 24 months",
+        "€45.00",
+    ):
         assert said in text
     assert "bank 4711" in text
 

@@ -16,7 +16,9 @@ lots = st.lists(st.tuples(st.integers(1, 10**6), st.none() | days), max_size=8)
 
 def preview(rows):
     before = tuple(LotDates(number, "purchase", *row) for number, row in enumerate(rows))
-    after = tuple(LotDates(lot.lot_id, lot.kind, lot.credits, renewed(lot.expires_on, UNTIL)) for lot in before)
+    after = tuple(
+        LotDates(lot.lot_id, lot.kind, lot.credits, renewed(lot.expires_on, UNTIL)) for lot in before
+    )
     return PurchasePreview(UNTIL, UNTIL - timedelta(days=1), before, after, renewals=())
 
 

@@ -36,7 +36,10 @@ def test_new_terms_are_for_sale_and_the_old_ones_are_remembered(small):
     dearer = Terms(1_000, 24, 5_500, 5_000)
     change_package(small, dearer, seen_terms_id=terms_of(small), actor=Actor(None, "Omar"), now=NOON)
     assert packages_for_sale()[0].price_minor == {"USD": 5_500, "EUR": 5_000}
-    assert [(row.price_eur_minor, row.created_by_name) for row in history(small)] == [(5_000, "Omar"), (4_500, "Olga")]
+    assert [(row.price_eur_minor, row.created_by_name) for row in history(small)] == [
+        (5_000, "Omar"),
+        (4_500, "Olga"),
+    ]
 
 
 def test_saving_without_a_change_adds_no_terms(small):
@@ -99,7 +102,7 @@ def test_the_database_refuses_terms_that_make_no_sense(small, column, value):
     with pytest.raises(DBAPIError):
         db.session.execute(
             text(
-                f"INSERT INTO package_terms (package_id, created_at, created_by_name, {names}) "  # noqa: S608
+                f"INSERT INTO package_terms (package_id, created_at, created_by_name, {names}) "
                 f"VALUES ({small}, now(), 'Olga', {values})"
             )
         )

@@ -5,6 +5,7 @@ import pytest
 from tests.personas import sign_in
 from tests.shop.conftest import HTMX, LARGE, SMALL, on_sale, queries_of, text_of
 
+
 @pytest.fixture
 def packages(small, large):
     return small, large
@@ -40,7 +41,9 @@ def test_htmx_gets_the_table_alone_and_caches_are_told(client, packages):
     assert "HX-Request" in answer.headers["Vary"]
 
 
-@pytest.mark.parametrize("query", ["country=ATLANTIS", "currency=GBP", "country=%00%C3%28&currency=💶", "country=AQ"])
+@pytest.mark.parametrize(
+    "query", ["country=ATLANTIS", "currency=GBP", "country=%00%C3%28&currency=💶", "country=AQ"]
+)
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_wrong_parameter_gets_a_sentence_and_a_table(client, packages, query, headers):
     answer = client.get(f"/prices?{query}", headers=headers)

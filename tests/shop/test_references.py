@@ -35,11 +35,13 @@ def test_one_wrong_digit_or_two_swapped_are_noticed(order_id, data):
         assert order_of(swapped) is None
 
 
-@pytest.mark.parametrize("text", ["", "RF", "RF18", "hello", "RF1８53900754703", "RF" + "9" * 40, "SC18 0000 0001"])
+@pytest.mark.parametrize(
+    "text", ["", "RF", "RF18", "hello", "RF1８53900754703", "RF" + "9" * 40, "SC18 0000 0001"]
+)
 def test_what_is_no_reference_names_no_order(text):
     assert order_of(text) is None
 
 
 def test_orders_are_numbered_from_one():
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="from 1"):
         creditor_reference(0)

@@ -6,9 +6,9 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import Form, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import Field, Form, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, StopValidation
-from wtforms.widgets import HiddenInput
+from wtforms.widgets import HiddenInput, TextInput
 
 from webapp.credits.expiry import MOST_MONTHS
 from webapp.credits.quantities import MOST_CREDITS
@@ -25,9 +25,10 @@ def stripped(text: str | None) -> str:
     return (text or "").strip()
 
 
-class AmountField(StringField):
+class AmountField(Field):
     """An integer that people may write in several ways; wrong input stays in the field to be mended."""
 
+    widget = TextInput()
     parse = staticmethod(parse_whole)
     write: Callable[[int], str] = staticmethod(str)
     how = _("Write a whole number, like 5000.")
@@ -71,7 +72,7 @@ class OrderForm(FlaskForm):  # type: ignore[misc]
     """What is ordered: terms of a package in a currency; `key` makes a double click one order."""
 
     terms = AmountField(widget=HiddenInput(), validators=[Between(1, LARGEST_ID)])
-    currency = SelectField(choices=CURRENCIES)
+    currency = SelectField(choices=[(code, code) for code in CURRENCIES])
     key = HiddenField(validators=[InputRequired(), Length(8, 64)])
 
 
@@ -151,4 +152,3 @@ class SellerForm(FlaskForm):  # type: ignore[misc]
 def complaints(form: FlaskForm) -> Iterable[str]:
     """Every error of a form whose fields a person does not see."""
     return (str(error) for errors in form.errors.values() for error in errors)
-

@@ -18,7 +18,9 @@ from webapp.shop.references import creditor_reference
 
 MOST_MINOR = 10**12
 
-_PAID = "paid_at, paid_by_name, payment_reference, receipt_number, ledger_transaction_id, expires_on, billed_by"
+_PAID = (
+    "paid_at, paid_by_name, payment_reference, receipt_number, ledger_transaction_id, expires_on, billed_by"
+)
 
 
 class Package(Model):
@@ -70,7 +72,9 @@ class Order(Model):
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'paid', 'cancelled')", name="status"),
         CheckConstraint(f"currency IN {CURRENCIES}", name="currency"),
-        CheckConstraint(f"num_nonnulls({_PAID}) = CASE status WHEN 'paid' THEN 7 ELSE 0 END", name="paid_whole"),
+        CheckConstraint(
+            f"num_nonnulls({_PAID}) = CASE status WHEN 'paid' THEN 7 ELSE 0 END", name="paid_whole"
+        ),
         CheckConstraint(
             "num_nonnulls(cancelled_at, cancelled_by_name) = CASE status WHEN 'cancelled' THEN 2 ELSE 0 END",
             name="cancelled_whole",

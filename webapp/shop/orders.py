@@ -75,7 +75,9 @@ def mark_paid(order_id: int, *, reference: str, actor: Actor, now: datetime) -> 
     with transaction() as session:
         order = _lock(session, order_id)
         if order.status == "cancelled":
-            raise OrderRefused(_("This order was cancelled and cannot be paid. The buyer has to order again."))
+            raise OrderRefused(
+                _("This order was cancelled and cannot be paid. The buyer has to order again.")
+            )
         if order.status == "paid":
             return _paid_again(order, reference)
         return _credit(session, order, reference, actor, now)
@@ -109,7 +111,9 @@ def _check_on_sale(session: Session, terms_id: int) -> None:
     if package is None or package.retired_at is not None:
         raise OrderRefused(_("This package is not on sale any more. Choose another one."))
     if history(package.id)[0].id != terms_id:
-        raise OrderRefused(_("The price or the terms of this package have changed. Look at them and order again."))
+        raise OrderRefused(
+            _("The price or the terms of this package have changed. Look at them and order again.")
+        )
 
 
 def _insert_order(
@@ -123,22 +127,24 @@ def _insert_order(
     provider: str,
 ) -> None:
     """Of two requests with one key the second waits for the first, and inserts nothing."""
-    row = dict(
-        platform_id=platform_id,
-        terms_id=terms_id,
-        currency=currency,
-        provider=provider,
-        key=key,
-        created_at=now,
-        created_by_id=actor.id,
-        created_by_name=actor.name,
-        billed_to=session.scalar(select(_platform.c.name).where(_platform.c.id == platform_id)),
-    )
+    row = {
+        "platform_id": platform_id,
+        "terms_id": terms_id,
+        "currency": currency,
+        "provider": provider,
+        "key": key,
+        "created_at": now,
+        "created_by_id": actor.id,
+        "created_by_name": actor.name,
+        "billed_to": session.scalar(select(_platform.c.name).where(_platform.c.id == platform_id)),
+    }
     session.execute(insert(Order).values(row).on_conflict_do_nothing(index_elements=["platform_id", "key"]))
 
 
 def _placed_with(session: Session, platform_id: int, key: str) -> Order | None:
-    return session.scalars(select(Order).where(Order.platform_id == platform_id, Order.key == key)).one_or_none()
+    return session.scalars(
+        select(Order).where(Order.platform_id == platform_id, Order.key == key)
+    ).one_or_none()
 
 
 def _lock(session: Session, order_id: int) -> Order:
@@ -152,7 +158,10 @@ def _lock(session: Session, order_id: int) -> Order:
 def _paid_again(order: Order, reference: str) -> Order:
     if order.payment_reference != reference:
         raise OrderRefused(
-            _("This order is paid already, by payment %(paid)s. No credits were created.", paid=order.payment_reference)
+            _(
+                "This order is paid already, by payment %(paid)s. No credits were created.",
+                paid=order.payment_reference,
+            )
         )
     return order
 

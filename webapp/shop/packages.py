@@ -52,14 +52,15 @@ def packages_for_sale() -> tuple[PackageForSale, ...]:
 
 def listed_packages() -> tuple[Listed, ...]:
     """Every package there ever was with its newest terms: those on sale first, then by size."""
-    found = [Listed(*row) for row in db.session.execute(_with_newest_terms())]
+    rows = db.session.execute(_with_newest_terms()).all()
+    found = [Listed(package, terms) for package, terms in rows]
     return tuple(sorted(found, key=lambda each: (each.package.retired_at is not None, each.terms.credits)))
 
 
 def listed_package(package_id: int) -> Listed | None:
     """One package with its newest terms."""
     row = db.session.execute(_with_newest_terms().where(Package.id == package_id)).one_or_none()
-    return Listed(*row) if row else None
+    return Listed(row[0], row[1]) if row else None
 
 
 def history(package_id: int) -> Sequence[PackageTerms]:
@@ -105,7 +106,7 @@ def retire_package(package_id: int, *, actor: Actor, now: datetime) -> None:
             package.retired_at, package.retired_by_id, package.retired_by_name = now, actor.id, actor.name
 
 
-def _with_newest_terms() -> Select[tuple[Package, PackageTerms]]:
+def _with_newest_terms() -> Select[Package, PackageTerms]:
     each = aliased(PackageTerms)
     newest = select(func.max(each.id)).where(each.package_id == Package.id).scalar_subquery()
     return select(Package, PackageTerms).join(PackageTerms, PackageTerms.id == newest)
@@ -129,8 +130,7 @@ def _lock_for_sale(session: Session, package_id: int) -> PackageTerms:
     package = session.get(Package, package_id, with_for_update=True, populate_existing=True)
     if package is None or package.retired_at is not None:
         raise PackageRefused(_("This package is retired and cannot be changed. Create a new one."))
-    newest = history(package_id)[0]
-    return newest
+    return history(package_id)[0]
 
 
 def _add_terms(session: Session, package_id: int, terms: Terms, actor: Actor, now: datetime) -> None:

@@ -3,6 +3,9 @@
 Its two check digits (ISO 7064, modulus 97) let banks, and our own search, notice a mistyped one.
 """
 
+import re
+
+_DIGITS = re.compile(r"[0-9]{10,23}")
 _RF = "2715"  # R and F as digits, by ISO 7064: A is 10, Z is 35
 
 
@@ -20,7 +23,11 @@ def order_of(reference: str) -> int | None:
     """The order a reference belongs to, however it was spaced; None when its check digits are wrong."""
     plain = "".join(reference.split()).upper()
     digits = plain[2:]
-    if not plain.startswith("RF") or not 10 <= len(digits) <= 23 or not (digits.isascii() and digits.isdigit()):
+    if (
+        not plain.startswith("RF")
+        or not 10 <= len(digits) <= 23
+        or not (digits.isascii() and digits.isdigit())
+    ):
         return None
     if int(f"{digits[2:]}{_RF}{digits[:2]}") % 97 != 1:
         return None

@@ -31,7 +31,8 @@ BEGIN
     END IF;
     IF TG_OP = 'INSERT' THEN
         IF NEW.status <> 'pending' THEN
-            RAISE EXCEPTION 'an order begins as pending' USING ERRCODE = 'restrict_violation', TABLE = 'order';
+            RAISE EXCEPTION 'an order begins as pending'
+                USING ERRCODE = 'restrict_violation', TABLE = 'order';
         END IF;
         RETURN NEW;
     END IF;
@@ -52,14 +53,22 @@ END $$
 """
 
 TRIGGERS = (
-    "CREATE TRIGGER package_terms_stay BEFORE UPDATE OR DELETE ON package_terms "
-    "FOR EACH ROW EXECUTE FUNCTION package_terms_stay()",
-    "CREATE TRIGGER package_terms_stay_all BEFORE TRUNCATE ON package_terms "
-    "FOR EACH STATEMENT EXECUTE FUNCTION package_terms_stay()",
-    'CREATE TRIGGER order_stays BEFORE INSERT OR UPDATE OR DELETE ON "order" '
-    "FOR EACH ROW EXECUTE FUNCTION order_stays()",
-    'CREATE TRIGGER order_stays_all BEFORE TRUNCATE ON "order" '
-    "FOR EACH STATEMENT EXECUTE FUNCTION order_stays()",
+    (
+        "CREATE TRIGGER package_terms_stay BEFORE UPDATE OR DELETE ON package_terms "
+        "FOR EACH ROW EXECUTE FUNCTION package_terms_stay()"
+    ),
+    (
+        "CREATE TRIGGER package_terms_stay_all BEFORE TRUNCATE ON package_terms "
+        "FOR EACH STATEMENT EXECUTE FUNCTION package_terms_stay()"
+    ),
+    (
+        'CREATE TRIGGER order_stays BEFORE INSERT OR UPDATE OR DELETE ON "order" '
+        "FOR EACH ROW EXECUTE FUNCTION order_stays()"
+    ),
+    (
+        'CREATE TRIGGER order_stays_all BEFORE TRUNCATE ON "order" '
+        "FOR EACH STATEMENT EXECUTE FUNCTION order_stays()"
+    ),
 )
 
 
@@ -100,14 +109,18 @@ def create_package_terms() -> None:
         sa.Column("created_by_id", sa.BigInteger()),
         sa.Column("created_by_name", sa.Text(), nullable=False),
         sa.CheckConstraint("credits BETWEEN 1 AND 9007199254740991", name=op.f("ck_package_terms_credits")),
-        sa.CheckConstraint("validity_months BETWEEN 1 AND 1200", name=op.f("ck_package_terms_validity_months")),
+        sa.CheckConstraint(
+            "validity_months BETWEEN 1 AND 1200", name=op.f("ck_package_terms_validity_months")
+        ),
         sa.CheckConstraint(
             "price_usd_minor BETWEEN 1 AND 1000000000000", name=op.f("ck_package_terms_price_usd")
         ),
         sa.CheckConstraint(
             "price_eur_minor BETWEEN 1 AND 1000000000000", name=op.f("ck_package_terms_price_eur")
         ),
-        sa.ForeignKeyConstraint(["package_id"], ["package.id"], name=op.f("fk_package_terms_package_id_package")),
+        sa.ForeignKeyConstraint(
+            ["package_id"], ["package.id"], name=op.f("fk_package_terms_package_id_package")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_package_terms")),
     )
     op.create_index("ix_package_terms_newest", "package_terms", ["package_id", "id"])
@@ -150,7 +163,9 @@ def create_order() -> None:
             name=op.f("ck_order_cancelled_whole"),
         ),
         sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], name=op.f("fk_order_platform_id_platform")),
-        sa.ForeignKeyConstraint(["terms_id"], ["package_terms.id"], name=op.f("fk_order_terms_id_package_terms")),
+        sa.ForeignKeyConstraint(
+            ["terms_id"], ["package_terms.id"], name=op.f("fk_order_terms_id_package_terms")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order")),
         sa.UniqueConstraint("platform_id", "key", name=op.f("uq_order_platform_id")),
         sa.UniqueConstraint("receipt_number", name=op.f("uq_order_receipt_number")),

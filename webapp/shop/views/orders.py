@@ -29,9 +29,7 @@ def orders() -> Response:
     query = select(Order).order_by(waiting_first, Order.id.desc())
     if find:
         query = query.where(Order.id == number if (number := _order_named(find)) else false())
-    return render(
-        "shop/orders.html", "shop/_orders.html", page=paginate(query), find=find, seller=seller()
-    )
+    return render("shop/orders.html", "shop/_orders.html", page=paginate(query), find=find, seller=seller())
 
 
 @blueprint.get(f"/operator/orders/<{ID}:order_id>")
@@ -55,7 +53,9 @@ def pay_order(order_id: int) -> Response:
         answer = render("shop/order.html", "shop/_order.html", **(page | {"refusal": refused.sentence}))
         answer.status_code = status_of(refused)
         return answer
-    return see_other(url_for("shop.order", order_id=order_id), _("The order is paid and its credits are there."))
+    return see_other(
+        url_for("shop.order", order_id=order_id), _("The order is paid and its credits are there.")
+    )
 
 
 @blueprint.post(f"/operator/orders/<{ID}:order_id>/cancel")

@@ -45,7 +45,9 @@ def own_order(order_id: int) -> Response:
 @requires("admin")
 def cancel_own_order(order_id: int) -> Response:
     cancel(_own_order(order_id).id, actor=current_actor(), now=clock.now())
-    return see_other(url_for("shop.own_order", order_id=order_id, back=asked_back()), _("The order is cancelled."))
+    return see_other(
+        url_for("shop.own_order", order_id=order_id, back=asked_back()), _("The order is cancelled.")
+    )
 
 
 @blueprint.get(f"/orders/<{ID}:order_id>/receipt")
@@ -56,7 +58,7 @@ def own_receipt(order_id: int) -> str:
     return render_template("shop/receipt.html", order=order, up=url_for("shop.own_order", order_id=order_id))
 
 
-def _own() -> Select[tuple[Order]]:
+def _own() -> Select[Order]:
     return select(Order).where(Order.platform_id == current_platform().id)
 
 
