@@ -16,6 +16,8 @@ from typing import Any, Generic, ParamSpec
 import procrastinate
 from flask import Flask
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.manager import JobManager
+from procrastinate.tasks import configure_task
 from sqlalchemy.orm import Session
 
 from webapp.db import transaction
@@ -31,6 +33,8 @@ CONCURRENT_JOBS = 4
 RETRY = procrastinate.RetryStrategy(max_attempts=6, exponential_wait=3)
 
 registry = procrastinate.App(connector=procrastinate.PsycopgConnector())
+# Adds jobs on connections it is given, and has none of its own: the worker's are for its own event loop.
+additions = JobManager(connector=procrastinate.SyncPsycopgConnector())
 log = logging.getLogger(__name__)
 
 
@@ -60,10 +64,18 @@ class Task(Generic[P]):
         Jobs of one `lock` never run at the same time. While a job of the same `once` still waits,
         nothing is added and the answer is None; else it is the job's id.
         """
-        options = {"schedule_at": schedule_at, "priority": priority, "lock": lock, "queueing_lock": once}
         with transaction() as session:
             with contextlib.suppress(AlreadyEnqueued), session.begin_nested():
-                job = self.registered.configure(connection=driver_connection(session), **options)
+                job = configure_task(
+                    name=self.name,
+                    job_manager=additions,
+                    queue=self.registered.queue,
+                    connection=driver_connection(session),
+                    schedule_at=schedule_at,
+                    priority=priority,
+                    lock=lock,
+                    queueing_lock=once,
+                )
                 return int(job.defer(**kwargs))
             return None
 

@@ -82,6 +82,13 @@ def test_a_job_runs_in_an_application_context(committed_app: Flask, worker: Work
     assert eventually(lambda: marks(folder) == ["done.0"])
 
 
+def test_a_job_enqueues_the_next_one(committed_app: Flask, worker: Worker, folder: Path) -> None:
+    worker()
+    with committed_app.app_context():
+        tasks.chain.enqueue(folder=str(folder), links=3)
+    assert eventually(lambda: marks(folder) == ["link.0", "link.1", "link.2"])
+
+
 def test_a_job_that_fails_is_tried_again(committed_app: Flask, worker: Worker, folder: Path) -> None:
     worker()
     with committed_app.app_context():

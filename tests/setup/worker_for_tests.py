@@ -42,6 +42,15 @@ def in_context(folder: str) -> None:
     mark(folder, "done")
 
 
+@jobs.task(name="test.chain", retry=False)
+def chain(folder: str, links: int) -> None:
+    """A job that enqueues the next one, in its own transaction, as the dispatch of a campaign does."""
+    mark(folder, "link")
+    with transaction():
+        if links > 1:
+            chain.enqueue(folder=folder, links=links - 1, once="chain")
+
+
 @jobs.periodic("* * * * * *", name="test.tick")
 def tick() -> None:
     with transaction() as session:
