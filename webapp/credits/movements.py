@@ -221,7 +221,7 @@ def conditions(platform_id: int, filters: Filters) -> list[ColumnElement[bool]]:
 
 
 def of_list(list_id: int) -> Subquery:
-        # A literal, so that the planner may use the index of the rare kinds.
+    """The movements of a list: of its credits, and of its becoming free or limited."""
     moved = select(LedgerEntry.transaction_id.label("id")).where(LedgerEntry.list_id == list_id)
     changed = select(AccessChange.transaction_id.label("id")).where(AccessChange.list_id == list_id)
     return moved.union(changed).subquery("of_list")
@@ -255,7 +255,7 @@ def base(platform_id: int, filters: Filters) -> AnySelect:
     return statement
 
 
-def order_of(filters: Filters) -> tuple[ColumnElement[Any], ...]:
+def order_of(filters: Filters) -> tuple[Any, ...]:
     """What orders the ledger. A list's movements come in the order they were recorded, which is that of
     the index on its entries; all of them in the order of their instants, which has an index of its own."""
     transaction = LedgerTransaction
