@@ -58,7 +58,9 @@ def test_a_time_too_far_ahead_is_refused(text):
         read_send_time(text, ROME, NOW)
 
 
-@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01T00:00", "2026-02-30T00:00", "2026-12-10", "\x00", "٢"])
+@pytest.mark.parametrize(
+    "text", ["tomorrow", "2026-13-01T00:00", "2026-02-30T00:00", "2026-12-10", "\x00", "٢"]
+)
 def test_what_is_no_time_is_refused(text):
     with pytest.raises(BadSendTime, match="no date and time"):
         read_send_time(text, ROME, NOW)
