@@ -40,8 +40,10 @@ words: setup ## Collect the sentences of the pages into the catalogues, and comp
 		--ignore-obsolete --no-wrap --ignore-pot-creation-date
 	@$(BIN)/pybabel compile -d webapp/translations
 
-bench: setup ## Measure quoting and the ledger
-	@$(BIN)/pytest -q -m bench
+bench: setup ## Measure counting, quoting, importing and the ledger, beside what others do
+	@$(BIN)/python -m benchmarks.pricing
+	@$(BIN)/python -m benchmarks.import
+	@$(BIN)/python -m benchmarks.ledger
 
 soak: setup ## The long tests: a hundred killed workers
 	@$(BIN)/pytest -q -m soak
