@@ -43,7 +43,7 @@ def made(committed_app):
             empty = make_platform("Empty")
             ids["newcomer"] = make_person(empty, "marketer").id
             platform_id = platform.id
-        people = italians(30) + [(393330009999, "IT", {"first_name": "Massimiliano Alessandro della Rovere"})]
+        people = [*italians(30), (393330009999, "IT", {"first_name": "Massimiliano Alessandro della Rovere"})]
         luck = random.Random(1)
         people += [
             (phone + n, country, {"first_name": luck.choice(["Anna", "Zoë", "Łukasz", "Jürgen"])})

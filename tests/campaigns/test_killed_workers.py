@@ -132,7 +132,9 @@ def assert_all_is_well(settings: SendingSettings, campaign: Confirmed) -> None:
     assert sent == taken
     assert {message.status for message in messages} <= {"sent", "refused"}
     charged = db.session.query(Charge.message_id).filter(Charge.message_id.in_(campaign.message_ids)).all()
-    assert {id for (id,) in charged} == {message.id for message in messages if message.status == "sent"}
+    assert {charged_id for (charged_id,) in charged} == {
+        message.id for message in messages if message.status == "sent"
+    }
     hold = db.session.get(Hold, campaign.hold_id, populate_existing=True)
     assert hold is not None
     assert (hold.captured, hold.released) == (RATE * len(taken), RATE * (len(messages) - len(taken)))

@@ -28,7 +28,7 @@ def at_nine(database):
 @pytest.fixture
 def shop(platform):
     return make_list(
-        platform.id, "Shop customers", italians(4) + [(33612345600, "FR", {"first_name": "Zoë 👍"})]
+        platform.id, "Shop customers", [*italians(4), (33612345600, "FR", {"first_name": "Zoë 👍"})]
     )
 
 
@@ -53,7 +53,7 @@ def form(draft, **values):
         "name": draft.name,
         "sender": draft.sender,
         "text": draft.text,
-        "lists": [str(id) for id in draft.list_ids],
+        "lists": [str(list_id) for list_id in draft.list_ids],
         "when": "at" if draft.send_local else "now",
         "send_local": draft.send_local,
         "version": draft.version,
@@ -109,8 +109,8 @@ def test_each_page_is_nothing_to_another_platform(client, stranger, url, pattern
 
 @pytest.mark.parametrize(("kind", "name"), POSTS)
 def test_each_action_is_nothing_to_another_platform(client, stranger, draft, campaign, kind, name):
-    id = draft.id if kind == "draft" else campaign.campaign_id
-    assert sign_in(client, stranger).post(f"/campaigns/{id}/{name}", data=form(draft)).status_code == 404
+    number = draft.id if kind == "draft" else campaign.campaign_id
+    assert sign_in(client, stranger).post(f"/campaigns/{number}/{name}", data=form(draft)).status_code == 404
     assert db.session.get(Campaign, draft.id) is not None
     assert campaign.campaign.status == "sending"
 

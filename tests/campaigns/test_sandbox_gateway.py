@@ -123,8 +123,10 @@ def test_a_wrong_key_takes_nothing(sending, serving):
         b"{}",
         b'{"messages": [{}]}',
         b'{"messages": 5}',
-        b'{"messages": [{"reference": "", "phone": "+39", "sender": "", "text": "x", "encoding": "", "segments": 1}]}',
-        b'{"messages": [{"reference": "a", "phone": 5, "sender": "", "text": "x", "encoding": "", "segments": 1}]}',
+        b'{"messages": [{"reference": "", "phone": "+39", "sender": "", "text": "x",'
+        b' "encoding": "", "segments": 1}]}',
+        b'{"messages": [{"reference": "a", "phone": 5, "sender": "", "text": "x",'
+        b' "encoding": "", "segments": 1}]}',
     ],
 )
 def test_what_was_not_agreed_is_refused_whole(sending, serving, body):

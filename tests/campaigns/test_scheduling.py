@@ -124,7 +124,7 @@ def test_only_the_fields_that_are_used_are_pinned(platform, make_draft):
 
 def test_a_number_in_two_lists_gets_one_message_paid_by_the_first(platform, make_draft, shop):
     grant(platform.id, 1000)
-    other = make_list(platform.id, "VIP", [(393330000001, "IT", {"first_name": "Vip"})] + italians(1, 100))
+    other = make_list(platform.id, "VIP", [(393330000001, "IT", {"first_name": "Vip"}), *italians(1, 100)])
     campaign = schedule(make_draft(list_ids=(other, shop)))
     found = [m for m in messages(campaign) if m.phone == 393330000001]
     assert [(m.list_id, m.merge) for m in found] == [(other, {"first_name": "Vip"})]

@@ -30,7 +30,7 @@ def test_a_time_is_that_of_the_platform():
 
 
 def test_a_time_that_the_clocks_jump_over_is_refused_with_the_next_one():
-    with pytest.raises(BadSendTime, match="02:30 does not exist.*Europe/Rome.*Choose 03:00 or later"):
+    with pytest.raises(BadSendTime, match=r"02:30 does not exist.*Europe/Rome.*Choose 03:00 or later"):
         read_send_time("2027-03-28T02:30", ROME, NOW)
     assert read_send_time("2027-03-28T03:00", ROME, NOW).at == datetime(2027, 3, 28, 1, 0, tzinfo=UTC)
 
