@@ -1,11 +1,12 @@
 """Segment profiles made ready for counting: how much a part holds, and which characters cost what."""
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import regex
@@ -19,6 +20,8 @@ HEADER_LENGTH_OCTETS: Final = 1
 REFERENCE_OCTETS: Final = {8: 5, 16: 6}
 TABLE_OCTETS: Final = 3
 
+BASIC_BYTES: Final = bytes(range(1, 128))
+UNDEFINED: Final = "\ufffe"
 ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 JOINING: Final = regex.compile(
     r"[\r\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}\p{GCB=Prepend}\p{GCB=RI}\p{GCB=L}\p{GCB=V}\p{GCB=T}]"
@@ -52,6 +55,13 @@ class Tables:
     @cached_property
     def extension(self) -> frozenset[str]:
         return frozenset(self.alphabet.extension) - {ESCAPE, UNUSED} - self.basic
+
+    @cached_property
+    def encoding(self) -> Any:
+        """A map that encodes basic characters as `BASIC_BYTES` and those of the extension as higher bytes."""
+        basic, extension = "".join(sorted(self.basic)), "".join(sorted(self.extension))
+        cells = UNUSED + basic.ljust(len(BASIC_BYTES), UNDEFINED) + extension
+        return codecs.charmap_build(cells.ljust(256, UNDEFINED))
 
     @cached_property
     def basic_ascii(self) -> bytes:
@@ -128,9 +138,12 @@ class Coding:
             # Deleting bytes is the fastest way there is to ask whether others occur, and how many.
             beyond = text.encode("ascii").translate(None, tables.basic_ascii)
             return None if beyond.translate(None, tables.extension_ascii) else len(text) + len(beyond)
-        if tables.outside.search(text) is None:
-            return len(text) + len(tables.wide.findall(text))
-        return None
+        try:
+            encoded = codecs.charmap_encode(text, "strict", tables.encoding)[0]
+        except UnicodeEncodeError:
+            return None
+        beyond = encoded.translate(None, BASIC_BYTES)
+        return None if UNUSED.encode() in beyond else len(text) + len(beyond)
 
 
 class Profile:

@@ -14,18 +14,15 @@ def normalise(text: str) -> str:
 
     A lone surrogate becomes U+FFFD; NUL and ESC, which no message can carry, become a space.
     """
+    if "\r" in text or "\x1b" in text or "\x00" in text:
+        text = CONTROLS.sub(" ", text).replace("\r\n", "\n").replace("\r", "\n")
     if text.isascii():
-        return tidy_ascii(text) if "\r" in text or "\x1b" in text or "\x00" in text else text
+        return text
     try:
         text.encode()
     except UnicodeEncodeError:  # asked in this way, because it costs a text without surrogates nearly nothing
         text = LONE_SURROGATE.sub(REPLACEMENT_CHARACTER, text)
-    return unicodedata.normalize("NFC", tidy_ascii(text))
-
-
-def tidy_ascii(text: str) -> str:
-    text = CONTROLS.sub(" ", text)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return unicodedata.normalize("NFC", text)
 
 
 def complete(text: str, required: str) -> str:
