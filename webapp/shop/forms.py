@@ -6,8 +6,8 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import Field, Form, HiddenField, SelectField, StringField, TextAreaField
-from wtforms.validators import DataRequired, InputRequired, Length, StopValidation
+from wtforms import Field, Form, HiddenField, StringField, TextAreaField
+from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, StopValidation
 from wtforms.widgets import HiddenInput, TextInput
 
 from webapp.credits.expiry import MOST_MONTHS
@@ -72,7 +72,7 @@ class OrderForm(FlaskForm):  # type: ignore[misc]
     """What is ordered: terms of a package in a currency; `key` makes a double click one order."""
 
     terms = AmountField(widget=HiddenInput(), validators=[Between(1, LARGEST_ID)])
-    currency = SelectField(choices=[(code, code) for code in CURRENCIES])
+    currency = StringField(validators=[AnyOf(CURRENCIES)])
     key = HiddenField(validators=[InputRequired(), Length(8, 64)])
 
 

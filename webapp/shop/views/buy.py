@@ -45,7 +45,7 @@ def order_package() -> Response:
         order = place_order(
             current_platform().id,
             terms_id=form.terms.data,
-            currency=form.currency.data,
+            currency=str(form.currency.data),
             key=str(form.key.data),
             actor=current_actor(),
             now=clock.now(),
