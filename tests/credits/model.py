@@ -37,10 +37,7 @@ class Model:
     def __init__(self):
         self.policy = "latest_expiry_first"
         self.unassigned = 0
-        self.limited = {}
-        self.lots = {}
-        self.holds = {}
-        self.charged = {}
+        self.limited, self.lots, self.holds, self.charged = {}, {}, {}, {}
 
     def copy(self):
         other = Model()
