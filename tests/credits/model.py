@@ -35,8 +35,7 @@ def share(total, weights):
 
 class Model:
     def __init__(self):
-        self.policy = "latest_expiry_first"
-        self.unassigned = 0
+        self.policy, self.unassigned = "latest_expiry_first", 0
         self.limited, self.lots, self.holds, self.charged = {}, {}, {}, {}
 
     def copy(self):
