@@ -51,6 +51,7 @@ BUTTONS = {
     "credits.preview_access",
     "pricing.disable",
     "pricing.enable",
+    "pricing.settle",  # no conflict, no choice to make
     "reports.export_ledger",
     "reports.export_platform_ledger",
     "reports.make",
