@@ -151,7 +151,7 @@ def accept_all(messages: Sequence[Outgoing]) -> dict[str, Outcome]:
 
 @dataclass
 class FakeGateway:
-    """Answers each hand-off with the next of `answers` (a function, or an error to raise); then accepts all."""
+    """Answers each hand-off with the next of `answers` (a function, or an error to raise), then takes all."""
 
     answers: list[Callable[[Sequence[Outgoing]], Mapping[str, Outcome]] | Exception] = field(
         default_factory=list

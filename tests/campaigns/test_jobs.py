@@ -1,4 +1,4 @@
-"""Through the queue and the sandbox: a campaign is started, sent, and picked up again whatever became of its jobs."""
+"""Through the queue and the sandbox: a campaign starts, is sent, and taken up again, whatever its jobs do."""
 
 from datetime import timedelta
 from zoneinfo import ZoneInfo

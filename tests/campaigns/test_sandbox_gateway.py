@@ -115,6 +115,11 @@ def test_a_wrong_key_takes_nothing(sending, serving):
     assert sandbox.store.newest() == []
 
 
+def one_message(**wrong):
+    message = {"sender": "", "text": "x", "encoding": "", "segments": 1, **wrong}
+    return json.dumps({"messages": [message]}).encode()
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -123,10 +128,8 @@ def test_a_wrong_key_takes_nothing(sending, serving):
         b"{}",
         b'{"messages": [{}]}',
         b'{"messages": 5}',
-        b'{"messages": [{"reference": "", "phone": "+39", "sender": "", "text": "x",'
-        b' "encoding": "", "segments": 1}]}',
-        b'{"messages": [{"reference": "a", "phone": 5, "sender": "", "text": "x",'
-        b' "encoding": "", "segments": 1}]}',
+        one_message(reference="", phone="+39"),
+        one_message(reference="a", phone=5),
     ],
 )
 def test_what_was_not_agreed_is_refused_whole(sending, serving, body):

@@ -59,7 +59,7 @@ def balance(platform_id: int, *, now: datetime, at: datetime | None = None) -> B
         )
     state = state_of(pool, lots, limited)
     state.expire(max(now, state.moved_at))
-    return told(state, holds, dict(held_lists), held_lots, [row[0] for row in lists])  # type: ignore[arg-type]
+    return told(state, holds, dict(held_lists), held_lots, [row[0] for row in lists])
 
 
 def past_balance(platform_id: int, at: datetime) -> Balance:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Any
 
 from webapp.credits.errors import BadRequest, InsufficientCredits, NotFound, Shortfall
 from webapp.credits.expiry import expires_at, expiry_day, last_usable_day, renewed, rome_day
@@ -235,17 +236,17 @@ def validity_of(now: datetime, months: int) -> date:
         raise BadRequest("The validity must be 1 to 1,200 whole months.") from error
 
 
-def purchase_result(lot_id: int, until: date, renewals: tuple[Renewal, ...]) -> dict[str, object]:
+def purchase_result(lot_id: int, until: date, renewals: tuple[Renewal, ...]) -> dict[str, Any]:
     rows = [[r.lot_id, r.expires_on_before.isoformat(), r.expires_on.isoformat()] for r in renewals]
     return {"lot_id": lot_id, "expires_on": until.isoformat(), "renewals": rows}
 
 
-def with_days(stored: dict[str, object]) -> dict[str, object]:
+def with_days(stored: dict[str, object]) -> dict[str, Any]:
     day = stored["expires_on"]
     return {**stored, "expires_on": date.fromisoformat(day) if isinstance(day, str) else None}
 
 
-def with_renewals(stored: dict[str, object]) -> dict[str, object]:
+def with_renewals(stored: dict[str, object]) -> dict[str, Any]:
     rows = stored["renewals"]
     assert isinstance(rows, list)
     renewals = (

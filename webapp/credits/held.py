@@ -87,7 +87,7 @@ def open_hold(
     platform_id, credits, moved_at, kind, subject_id, label, send_at, burn_order, time_zone = held[0]
     state = PlatformState(platform_id, 0, 0, 0, moved_at, burn_order, time_zone)
     lots = [LotState(*row) for row in slices]
-    hold = OpenHold(hold_id, credits, Subject(kind, subject_id), label, send_at, dict(demands), lots)  # type: ignore[arg-type]
+    hold = OpenHold(hold_id, credits, Subject(kind, subject_id), label, send_at, dict(demands), lots)
     return Opened(wire, asked, now, state, replay(stored, asked)), hold, rest
 
 

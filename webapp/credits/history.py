@@ -101,7 +101,7 @@ class Replayed:
             add(self.lots, lot_id, credits * ((target == "left") - (source == "left")))
             if hold_id:
                 add(self.held_lots.setdefault(hold_id, {}), lot_id, credits * (1 if target == "held" else -1))
-        self.limited = self.limited_after(assigned, dict(access))  # type: ignore[arg-type]
+        self.limited = self.limited_after(assigned, dict(access))
         self.held_lists = {hold: amounts for hold, amounts in self.held_lists.items() if amounts}
         self.held_lots = {hold: amounts for hold, amounts in self.held_lots.items() if amounts}
 
@@ -118,9 +118,10 @@ class Replayed:
         def whole(amounts: Mapping[str, Any]) -> dict[int, Any]:
             return {int(k): whole(v) if isinstance(v, dict) else v for k, v in amounts.items()}
 
-        return cls(
-            **{name: value if isinstance(value, int) else whole(value) for name, value in state.items()}
-        )
+        parts: dict[str, Any] = {
+            name: value if isinstance(value, int) else whole(value) for name, value in state.items()
+        }
+        return cls(**parts)
 
 
 def replayed_at(wire: Wire, platform_id: int, at: datetime) -> Replayed:

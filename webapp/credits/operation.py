@@ -160,7 +160,7 @@ def state_of(pool: list[Row], lots: list[Row], limited: list[Row]) -> PlatformSt
         raise NotFound("There is no such platform.")
     state = PlatformState(*pool[0])
     state.lots = {row[0]: LotState(*row) for row in lots}
-    state.limited = dict(limited)  # type: ignore[arg-type]
+    state.limited = dict(limited)
     return state
 
 
@@ -181,7 +181,7 @@ def expire_first(opened: Opened, *, complete: bool) -> list[Expired]:
         return []
     if not complete:
         rows = opened.wire.ask(LIMITED_LISTS, platform_id=state.platform_id)
-        state.limited = dict(rows)  # type: ignore[arg-type]
+        state.limited = dict(rows)
     return [record_expiry(opened, due) for due in state.expire(opened.at)]
 
 

@@ -46,7 +46,7 @@ class Wire:
         cursor = self.driver.cursor()
         # One type for every integer: psycopg would choose by size, and prepare a statement per choice.
         cursor.adapters.register_dumper(int, Int8Dumper)
-        return cursor.execute(sql, values)  # type: ignore[call-overload,no-any-return]
+        return cursor.execute(sql, values)
 
     def translated(self, error: psycopg.Error, statements: tuple[Statement, ...]) -> BaseException:
         """The error as SQLAlchemy tells it; the pool forgets the connection if it is gone."""

@@ -1,11 +1,13 @@
 """The tables of Procrastinate, which keeps the jobs.
 
-Its package brings them as numbered SQL files; exactly those of version 3.10 are applied here, whatever
-version is installed, and a test asks for a new migration of ours when a newer version brings more.
+Its package brings the schema whole and, beside it, the steps from version to version. The whole one of
+3.10 is applied here, in one transaction; the steps would need several, before PostgreSQL 17. pyproject.toml
+holds Procrastinate at that version. To take a newer one, write a migration that applies the steps after
+LAST_FILE where the database does not have them yet; a test asks for it.
 """
 
 from alembic import op
-from procrastinate.schema import migrations_path
+from procrastinate.schema import SchemaManager
 
 revision = "0001_jobs"
 down_revision = None
@@ -16,9 +18,7 @@ LAST_FILE = "03.04.00_50_post_add_retry_failed_job_procedure.sql"
 
 
 def upgrade() -> None:
-    for path in sorted(migrations_path.glob("*.sql")):
-        if path.name <= LAST_FILE:
-            run_script(path.read_text(encoding="utf-8"))
+    run_script(SchemaManager.get_schema())
 
 
 def run_script(statements: str) -> None:

@@ -97,7 +97,9 @@ def create_user() -> None:
         sa.CheckConstraint(
             "removed_at IS NULL OR (NOT active AND password IS NULL)", name=op.f("ck_user_removed_is_out")
         ),
-        sa.CheckConstraint("language IS NULL OR language IN ('en', 'it')", name=op.f("ck_user_language_known")),
+        sa.CheckConstraint(
+            "language IS NULL OR language IN ('en', 'it')", name=op.f("ck_user_language_known")
+        ),
         sa.ForeignKeyConstraint(["platform_id"], ["platform.id"], name=op.f("fk_user_platform_id_platform")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
         sa.UniqueConstraint("platform_id", "id", name=op.f("uq_user_platform_id_id")),

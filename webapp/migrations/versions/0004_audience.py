@@ -311,7 +311,8 @@ TRIGGERS = (
     CREATE FUNCTION do_not_contact_changed() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
         INSERT INTO do_not_contact_version (platform_id, version)
-        SELECT platform_id, nextval('audience_version') FROM (SELECT DISTINCT platform_id FROM changed) AS of_platform
+        SELECT platform_id, nextval('audience_version')
+        FROM (SELECT DISTINCT platform_id FROM changed) AS of_platform
         ON CONFLICT (platform_id) DO UPDATE SET version = excluded.version;
         RETURN NULL;
     END $$
@@ -327,7 +328,8 @@ TRIGGERS = (
 )
 
 TABLES = (
-    "import_refusal", "import_part", "import", "consent_event", "erased_number", "do_not_contact_version", "do_not_contact",
+    "import_refusal", "import_part", "import", "consent_event", "erased_number", "do_not_contact_version",
+    "do_not_contact",
     "recipient", "recipient_column", "recipient_chunk", "recipient_list",
 )  # fmt: skip
 

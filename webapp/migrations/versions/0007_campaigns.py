@@ -17,8 +17,8 @@ STATUSES = (
 )
 STATE = "CASE WHEN status IN ('sent', 'unknown') THEN COALESCE(delivery, status) ELSE status END"
 
-# One statement changes a batch of messages; this moves the tally by what the whole statement changed. Writers of
-# one campaign are in line behind its row, so two of these never cross. (Not INSERT .. ON CONFLICT: a negative
+# One statement changes a batch of messages; this moves the tally by what the whole statement changed. Writers
+# of one campaign are in line behind its row, so two of these never cross. (Not ON CONFLICT: a negative
 # difference would fail the CHECK of the row it proposes before it is added to the one that is there.)
 TALLY = """
 CREATE FUNCTION tally_messages() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -27,7 +27,8 @@ DECLARE
 BEGIN
     FOR moved IN
         SELECT rows.campaign_id, rows.country, rows.state, sum(rows.sign)::bigint AS messages,
-               sum(rows.sign * rows.segments)::bigint AS segments, sum(rows.sign * rows.credits)::bigint AS credits
+               sum(rows.sign * rows.segments)::bigint AS segments,
+               sum(rows.sign * rows.credits)::bigint AS credits
         FROM ({rows}) AS rows (campaign_id, country, state, segments, credits, sign)
         WHERE rows.campaign_id IS NOT NULL
         GROUP BY rows.campaign_id, rows.country, rows.state
@@ -41,7 +42,8 @@ BEGIN
           AND tally.state = moved.state;
         IF NOT FOUND THEN
             INSERT INTO message_tally (campaign_id, country, state, messages, segments, credits)
-            VALUES (moved.campaign_id, moved.country, moved.state, moved.messages, moved.segments, moved.credits);
+            VALUES (moved.campaign_id, moved.country, moved.state, moved.messages, moved.segments,
+                    moved.credits);
         END IF;
     END LOOP;
     RETURN NULL;
