@@ -42,9 +42,9 @@ def add(session: Session, person: User) -> None:
     taken = select(User.id).where(User.email == person.email)
     if session.scalar(taken) is not None:
         raise AddressTaken
-    session.add(person)
     try:
-        session.flush()
+        with session.begin_nested():
+            session.add(person)
     except IntegrityError as error:  # somebody else invited the same address just now
         raise AddressTaken from error
 

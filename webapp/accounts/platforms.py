@@ -1,5 +1,8 @@
 """Creating platforms and changing what they have chosen."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -22,8 +25,8 @@ def create(
     """A platform with its first admin, who is invited. Raises `NameTaken` or `AddressTaken`."""
     with transaction() as session:
         platform = Platform(name=name.strip(), time_zone=time_zone, currency=currency, language=language)
-        session.add(platform)
-        flush_name(session, platform.name)
+        with its_own_name(session, platform.name):
+            session.add(platform)
         admin = people.invite(platform.id, email=admin_email, name=admin_name, role="admin")
     return platform, admin
 
@@ -35,15 +38,18 @@ def change(
     with transaction() as session:
         statement = select(Platform).where(Platform.id == platform_id).with_for_update(key_share=True)
         platform = session.scalars(statement.execution_options(populate_existing=True)).one()
-        platform.name, platform.time_zone, platform.currency = name.strip(), time_zone, currency
-        platform.language, platform.burn_order = language, burn_order
-        flush_name(session, platform.name)
+        with its_own_name(session, name.strip()):
+            platform.name, platform.time_zone, platform.currency = name.strip(), time_zone, currency
+            platform.language, platform.burn_order = language, burn_order
     return platform
 
 
-def flush_name(session: Session, name: str) -> None:
+@contextmanager
+def its_own_name(session: Session, name: str) -> Iterator[None]:
+    """Writes in a savepoint, so that the session can still say the refusal in the reader's language."""
     try:
-        session.flush()
+        with session.begin_nested():
+            yield
     except IntegrityError as error:
         if "uq_platform_name" in str(error.orig):
             raise NameTaken(name) from error
