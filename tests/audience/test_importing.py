@@ -80,7 +80,8 @@ def test_columns_that_are_not_in_the_file_stay_and_empty_cells_empty_their_field
 ) -> None:
     customers = make_list(platform)
     bring_in(platform, customers, csv_file([["phone", "name", "city"], ["+393331234567", "Ada", "Roma"]]))
-    bring_in(platform, customers, csv_file([["phone", "name"], ["+393331234567", ""]]))
+    emptied = csv_file([["phone", "name"], ["+393331234567", ""]])
+    bring_in(platform, customers, emptied, mapping=["phone", "field:name"])
     assert people(database, customers.id) == {393331234567: {"city": "Roma"}}
 
 

@@ -49,7 +49,7 @@ def add_piece(session: Session, platform_id: int, list_id: int, new: Taken, now:
 
 def reserved_ids(session: Session, count: int) -> list[int]:
     """Ids nobody else gets, ascending."""
-    sequence = text("SELECT nextval(pg_get_serial_sequence('recipient', 'id')) FROM generate_series(1, :n)")
+    sequence = text("SELECT nextval('recipient_id_seq') FROM generate_series(1, :n)")
     return list(session.scalars(sequence, {"n": count}))
 
 
