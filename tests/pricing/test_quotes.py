@@ -241,3 +241,13 @@ def test_two_wordings_are_set_side_by_side():
     priced = quote("a" * 200, people(1, *CROWD))
     other = explanations.what_if(priced, "a" * 100)
     assert (priced.credits, other.credits, other.credits_saved) == (40 * IT, 20 * IT, 20 * IT)
+
+
+def test_a_later_alphabet_with_more_room_is_taken_where_it_saves():
+    """Found by the property: the first alphabet of Brazil here announces a table, the second does not."""
+    template, values = parse("{first_name}" + "a" * 300), {"first_name": "Ada"}
+    alone = price_message(template, values, "BR", BOOK, NOW)
+    assert alone.segments == 2
+    for others in ((), (ADA,)):
+        priced = quote(template.source, people(1, (5511, "BR", "Ada"), *others))
+        assert next(line.segments for line in priced.by_country if line.country == "BR") == 2

@@ -181,8 +181,9 @@ def count_kinds(wording: Wording, members: NDArray[np.int64], profile: Profile) 
         foreign_or_wide = np.ones(len(members), np.bool_)
     undecided = (classes & IS_ENTANGLED) != 0
     undecided |= bool(first and first.tables is not wording.tables) | literals.entangled
-    if profile.national:  # a pair holds less in a part: it can save only where a character needs two septets
-        undecided |= (segments != 1) & foreign_or_wide
+    if profile.national:
+        # A pair that holds no more in a part can save only where a character needs two septets.
+        undecided |= (segments != 1) & (foreign_or_wide | (not profile.first_has_most_room))
     segments[undecided] = UNDECIDED
     segments[(lengths == 0) & (not "".join(literals.pieces))] = 0
     return segments

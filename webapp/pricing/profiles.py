@@ -161,6 +161,10 @@ class Profile:
         self.gsm = tuple(gsm_coding(alphabet, octets) for alphabet in source.alphabets)
         self.first = self.gsm[0] if self.gsm else None
         self.national = self.gsm[1:]
+        self.first_has_most_room = all(
+            self.first is not None and coding.part <= self.first.part and coding.single <= self.first.single
+            for coding in self.national
+        )
 
 
 def gsm_coding(alphabet: Alphabet, reference_octets: int) -> Coding:
