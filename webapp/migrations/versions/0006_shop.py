@@ -167,7 +167,7 @@ def create_order() -> None:
             ["terms_id"], ["package_terms.id"], name=op.f("fk_order_terms_id_package_terms")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_order")),
-        sa.UniqueConstraint("platform_id", "key", name=op.f("uq_order_platform_id")),
+        sa.UniqueConstraint("platform_id", "key", name=op.f("uq_order_platform_id_key")),
         sa.UniqueConstraint("receipt_number", name=op.f("uq_order_receipt_number")),
         sa.UniqueConstraint("ledger_transaction_id", name=op.f("uq_order_ledger_transaction_id")),
     )
