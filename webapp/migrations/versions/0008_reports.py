@@ -37,7 +37,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["by_id"], ["user.id"], name=op.f("fk_export_by_id_user"), ondelete="SET NULL"
         ),
-        sa.UniqueConstraint("platform_id", "id", name=op.f("uq_export_platform_id")),
+        sa.UniqueConstraint("platform_id", "id", name=op.f("uq_export_platform_id_id")),
         sa.CheckConstraint("kind IN ('usage', 'ledger')", name=op.f("ck_export_kind_known")),
         sa.CheckConstraint("format IN ('xlsx', 'csv')", name=op.f("ck_export_format_known")),
         sa.CheckConstraint(
