@@ -20,12 +20,14 @@
     $$("details.drop[open]").filter((one) => !one.contains(event.target)).forEach((one) => { one.open = false; });
   });
 
-  // On a phone the menu is the side bar, shown by its address; closing it leaves no trace in the history.
+  // On a phone the menu is the side bar, shown by its address; closing it takes the address back.
   const closeMenu = () => {
-    history.replaceState(null, "", location.pathname + location.search + "#");
-    location.hash = "";
+    location.replace(location.pathname + location.search + "#content");
     document.querySelector(".top-menu")?.focus();
   };
+  addEventListener("click", (event) => {
+    if (location.hash === "#menu" && !event.target.closest("#menu, .top-menu, a")) closeMenu();
+  });
   const menuChanged = () => {
     if (location.hash === "#menu") document.querySelector(".side-close")?.focus();
   };
