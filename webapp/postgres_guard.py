@@ -42,9 +42,11 @@ def guard_server(cluster: Cluster, *, remove: bool) -> None:
         asked: threading.Event = stop_when_unused(cluster, server)
         signal.signal(signal.SIGTERM, lambda *_: stop(server, asked))
         status = server.wait()
+        sockets = cluster.sockets
+        if sockets.parent != cluster.folder:
+            shutil.rmtree(sockets, ignore_errors=True)
         if remove:
             shutil.rmtree(cluster.folder, ignore_errors=True)
-            shutil.rmtree(cluster.sockets, ignore_errors=True)
         if status and not asked.is_set():
             raise PostgresError(f"PostgreSQL ended with status {status}:\n{tail(cluster.log)}")
 
