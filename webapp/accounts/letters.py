@@ -33,8 +33,11 @@ def leave_the_house() -> bool:
 
 
 def public_address() -> str:
-    """Where people reach this installation: what is set, else where this request came in."""
-    if settings().public_url is None and has_request_context():
+    """Where people reach this installation: what is set, else where this request came in.
+
+    A letter that leaves the house never trusts the request, whose host is named by whoever asks for it.
+    """
+    if settings().public_url is None and not leave_the_house() and has_request_context():
         return request.host_url
     return settings().url
 

@@ -5,7 +5,7 @@ committed. Any number of workers may step on one campaign. What a crash leaves b
 out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -64,7 +64,8 @@ def ended_or_waiting(campaign_id: int, *, now: datetime) -> Step:
         lease = select(func.min(Message.lease_until)).where(
             Message.campaign_id == campaign_id, Message.status == "submitting"
         )
-        return Step(over=campaign.status == "paused", again_at=session.scalar(lease))
+        lease_until = session.scalar(lease)
+        return Step(over=lease_until is None or campaign.status == "paused", again_at=lease_until)
 
 
 def hand_over(batch: Batch, gateway: Gateway, *, under_way: bool) -> Step:
@@ -97,7 +98,7 @@ def written(batch: Batch, known: dict[str, Settled], gateway: Gateway, failures:
         known, left = known | unknown(left), []
     handled = outcomes.record(batch, known, now=now)
     if left:
-        rest = Batch(batch.platform_id, batch.campaign_id, batch.hold_id, tuple(left))
+        rest = replace(batch, intents=tuple(left))
         retry_at = next_attempt_at(failures + 1, now)
         outcomes.leave_unsettled(rest, retry_at)
         return trouble(rest, NO_ANSWER, retry_at)

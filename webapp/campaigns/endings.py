@@ -5,11 +5,12 @@ campaign is over when no message is open and its hold is resolved to the last cr
 """
 
 import contextlib
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from webapp.campaigns.intents import is_too_late
 from webapp.campaigns.locks import lock_campaign
 from webapp.campaigns.models import OPEN, Campaign, Message
 from webapp.campaigns.wrong_state import WrongState
@@ -18,7 +19,6 @@ from webapp.credits.errors import HoldAlreadyResolved
 from webapp.credits.terms import SYSTEM, Actor
 from webapp.db import transaction
 
-UNRESOLVED_AT_MOST = timedelta(days=7)
 CANCELLABLE = ("scheduled", "sending", "paused")
 PIECE = 5_000
 
@@ -85,7 +85,7 @@ def lapse(campaign_id: int, *, now: datetime) -> None:
         campaign = lock_campaign(campaign_id)
         if campaign.finished_at is not None or campaign.send_at is None:
             return
-        if campaign.status == "draft" or campaign.send_at + UNRESOLVED_AT_MOST > now:
+        if campaign.status == "draft" or not is_too_late(campaign.send_at, now):
             return
         under_way = select(Message.id).where(
             Message.campaign_id == campaign_id, Message.status == "submitting"
@@ -98,8 +98,19 @@ def lapse(campaign_id: int, *, now: datetime) -> None:
         )
         if campaign.status != "cancelled":
             campaign.status, campaign.cancelled_at = "cancelled", now
-        release_rest(campaign, "lapsed", now)
+        release_rest(campaign.hold_id, f"campaign-lapsed:{campaign.id}", "lapsed", now)
         close.enqueue(campaign_id=campaign.id, once=f"close-{campaign.id}")
+
+
+def lapse_single(message_id: int, *, now: datetime) -> None:
+    """The same for one message without a campaign."""
+    with transaction() as session:
+        found = select(Message).where(Message.id == message_id, Message.campaign_id.is_(None))
+        message = session.scalars(found.with_for_update()).one_or_none()
+        if message is None or message.status not in OPEN or not is_too_late(message.created_at, now):
+            return
+        message.status, message.lease_until = "lapsed", None
+        release_rest(message.hold_id, f"message-lapsed:{message.id}", "lapsed", now)
 
 
 def finish(campaign: Campaign, *, now: datetime) -> bool:
@@ -108,7 +119,7 @@ def finish(campaign: Campaign, *, now: datetime) -> bool:
         return True
     if campaign.status not in ("sending", "cancelled") or is_open(campaign.id):
         return False
-    release_rest(campaign, "not charged", now)
+    release_rest(campaign.hold_id, f"campaign-not-charged:{campaign.id}", "not charged", now)
     campaign.finished_at = now
     if campaign.status == "sending":
         campaign.status = "finished"
@@ -122,10 +133,9 @@ def is_open(campaign_id: int) -> bool:
         return session.execute(found.limit(1)).first() is not None
 
 
-def release_rest(campaign: Campaign, reason: str, now: datetime) -> None:
+def release_rest(hold_id: int | None, key: str, reason: str, now: datetime) -> None:
     """Nothing stays held. As a rule nothing is left by then."""
-    if campaign.hold_id is None:
+    if hold_id is None:
         return
-    key = f"campaign-{reason.replace(' ', '-')}:{campaign.id}"
     with contextlib.suppress(HoldAlreadyResolved):
-        engine.release(campaign.hold_id, None, reason=reason, actor=SYSTEM, now=now, key=key)
+        engine.release(hold_id, None, reason=reason, actor=SYSTEM, now=now, key=key)

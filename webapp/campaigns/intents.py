@@ -26,6 +26,8 @@ from webapp.credits.terms import SYSTEM
 from webapp.db import transaction
 from webapp.pricing.segmentation import Segmentation, segment
 
+UNRESOLVED_AT_MOST = timedelta(days=7)
+
 
 @dataclass(frozen=True)
 class Intent:
@@ -43,6 +45,7 @@ class Batch:
     platform_id: int
     campaign_id: int | None
     hold_id: int
+    lease_until: datetime
     intents: tuple[Intent, ...]
 
 
@@ -54,8 +57,8 @@ def claim(campaign_id: int, *, limit: int, lease_s: float, now: datetime) -> Bat
             return None
         messages = session.scalars(open_messages(campaign_id, "queued", limit)).all()
         wanted = leave_out(session, campaign, messages, now)
-        lease(session, wanted, now + timedelta(seconds=lease_s))
-        return batch_of(campaign, wanted)
+        until = lease(session, wanted, now + timedelta(seconds=lease_s))
+        return batch_of(campaign, wanted, until)
 
 
 def claim_unsettled(campaign_id: int, *, limit: int, lease_s: float, now: datetime) -> Batch:
@@ -64,8 +67,13 @@ def claim_unsettled(campaign_id: int, *, limit: int, lease_s: float, now: dateti
         campaign = lock_campaign(campaign_id)
         overdue = open_messages(campaign_id, "submitting", limit).where(Message.lease_until <= now)
         messages = session.scalars(overdue).all()
-        lease(session, messages, now + timedelta(seconds=lease_s))
-        return batch_of(campaign, messages)
+        until = lease(session, messages, now + timedelta(seconds=lease_s))
+        return batch_of(campaign, messages, until)
+
+
+def is_too_late(due_at: datetime | None, now: datetime) -> bool:
+    """Whether it is so long past its time that its credits are released (R12): it is not sent any more."""
+    return due_at is not None and due_at + UNRESOLVED_AT_MOST <= now
 
 
 def claim_single(message_id: int, *, lease_s: float, now: datetime) -> tuple[Batch, bool] | None:
@@ -78,8 +86,10 @@ def claim_single(message_id: int, *, lease_s: float, now: datetime) -> tuple[Bat
         under_way = message.status == "submitting"
         if under_way and message.lease_until is not None and message.lease_until > now:
             return None
-        lease(session, [message], now + timedelta(seconds=lease_s))
-        return single_batch(message), under_way
+        if is_too_late(message.created_at, now):
+            return None
+        until = lease(session, [message], now + timedelta(seconds=lease_s))
+        return single_batch(message, until), under_way
 
 
 def open_messages(campaign_id: int, status: str, limit: int) -> Any:
@@ -88,7 +98,8 @@ def open_messages(campaign_id: int, status: str, limit: int) -> Any:
     return found.order_by(Message.id).limit(limit).with_for_update(skip_locked=True)
 
 
-def lease(session: Session, messages: Iterable[Message], until: datetime) -> None:
+def lease(session: Session, messages: Iterable[Message], until: datetime) -> datetime:
+    """Takes the messages until then; the instant, by which the holder of the lease is known."""
     ids = [message.id for message in messages]
     if ids:
         session.execute(
@@ -97,6 +108,7 @@ def lease(session: Session, messages: Iterable[Message], until: datetime) -> Non
             .values(status="submitting", lease_until=until, attempts=Message.attempts + 1)
             .execution_options(synchronize_session=False)
         )
+    return until
 
 
 def leave_out(
@@ -143,7 +155,7 @@ def release_messages(hold_id: int | None, messages: Sequence[Message], *, reason
     engine.release(hold_id, dict(credits), reason=reason, actor=SYSTEM, now=now, key=key)
 
 
-def batch_of(campaign: Campaign, messages: Sequence[Message]) -> Batch:
+def batch_of(campaign: Campaign, messages: Sequence[Message], until: datetime) -> Batch:
     profiles = profiles_of(campaign.id) if messages else {}
     intents = []
     for message in messages:
@@ -154,10 +166,10 @@ def batch_of(campaign: Campaign, messages: Sequence[Message]) -> Batch:
             outgoing = outgoing_of(reference, message.phone, campaign.sender, text)
         intents.append(Intent(message.id, reference, outgoing))
     assert campaign.hold_id is not None, f"campaign {campaign.id} sends without a hold"
-    return Batch(campaign.platform_id, campaign.id, campaign.hold_id, tuple(intents))
+    return Batch(campaign.platform_id, campaign.id, campaign.hold_id, until, tuple(intents))
 
 
-def single_batch(message: Message) -> Batch:
+def single_batch(message: Message, until: datetime) -> Batch:
     reference = reference_of(message.token or "", message.id)
     outgoing = None
     if message.phone is not None:
@@ -165,7 +177,7 @@ def single_batch(message: Message) -> Batch:
         outgoing = outgoing_of(reference, message.phone, message.sender or "", text)
     intents = (Intent(message.id, reference, outgoing),)
     assert message.hold_id is not None, f"message {message.id} is sent without a hold"
-    return Batch(message.platform_id, None, message.hold_id, intents)
+    return Batch(message.platform_id, None, message.hold_id, until, intents)
 
 
 def outgoing_of(reference: str, phone: int, sender: str, text: Segmentation) -> Outgoing:

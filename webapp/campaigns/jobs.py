@@ -19,7 +19,8 @@ def start(campaign_id: int) -> None:
 
 @task("campaigns.dispatch", queue=QUEUE)
 def dispatch(campaign_id: int, lane: int) -> None:
-    """Sends for a while, then lines up again behind the others."""
+    """Sends for a while, then lines up again behind the others; gives up what is a week late."""
+    endings.lapse(campaign_id, now=clock.now())
     sending = settings.current()
     road = gateway(sending)
     until = time.monotonic() + TURN_S

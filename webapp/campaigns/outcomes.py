@@ -101,13 +101,18 @@ def leave_unsettled(batch: Batch, retry_at: datetime) -> None:
 
 
 def set_open(batch: Batch, **values: object) -> None:
+    """Only while the lease is still ours: whoever took the batch over decides about it now."""
     ids = [intent.message_id for intent in batch.intents]
     with transaction() as session:
         if batch.campaign_id is not None:
             lock_campaign(batch.campaign_id)
         session.execute(
             update(Message)
-            .where(Message.id.in_(ids), Message.status == "submitting")
+            .where(
+                Message.id.in_(ids),
+                Message.status == "submitting",
+                Message.lease_until == batch.lease_until,
+            )
             .values(**values)
             .execution_options(synchronize_session=False)
         )

@@ -32,9 +32,13 @@ class NotWanted(Refused):
     slug = "invalid-request"
 
 
-def price_single(phone: Phone, body: str, sender: str, *, now: datetime) -> MessageQuote:
+def price_single(
+    phone: Phone, body: str, sender: str, *, transliterate: bool = False, now: datetime
+) -> MessageQuote:
     """What this very text costs to this number. Raises what `price_message` raises."""
-    return price_message(literal(body), {}, phone.country, current_book(), now, sender)
+    return price_message(
+        literal(body), {}, phone.country, current_book(), now, sender, transliterate=transliterate
+    )
 
 
 def send_single(
@@ -43,6 +47,7 @@ def send_single(
     body: str,
     sender: str,
     *,
+    transliterate: bool = False,
     list_id: int | None = None,
     tested_campaign_id: int | None = None,
     actor: Actor,
@@ -63,7 +68,7 @@ def send_single(
             raise NotWanted(
                 _("This number must not be written to. Take it off the do-not-contact list first.")
             )
-        price = price_single(phone, body, sender, now=now)
+        price = price_single(phone, body, sender, transliterate=transliterate, now=now)
         message = Message(
             id=next_id(session),
             platform_id=platform_id,

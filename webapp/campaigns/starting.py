@@ -4,7 +4,8 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from webapp.campaigns.endings import UNRESOLVED_AT_MOST, lapse
+from webapp.campaigns.endings import lapse, lapse_single
+from webapp.campaigns.intents import is_too_late
 from webapp.campaigns.locks import lock_campaign
 from webapp.campaigns.models import OPEN, Campaign, Message
 from webapp.db import transaction
@@ -17,6 +18,8 @@ def start(campaign_id: int, *, now: datetime) -> bool:
     with transaction():
         campaign = lock_campaign(campaign_id)
         if campaign.status != "scheduled" or campaign.send_at is None or campaign.send_at > now:
+            return False
+        if is_too_late(campaign.send_at, now):
             return False
         campaign.status, campaign.started_at = "sending", now
         open_lanes(campaign_id)
@@ -34,7 +37,7 @@ def open_lanes(campaign_id: int) -> None:
 def tend(*, now: datetime) -> None:
     """Every minute: what should run has its jobs again; what is a week late is released."""
     for campaign_id, status, send_at in unfinished(now):
-        if send_at + UNRESOLVED_AT_MOST <= now:
+        if is_too_late(send_at, now):
             lapse(campaign_id, now=now)
         elif status == "scheduled":
             start(campaign_id, now=now)
@@ -65,11 +68,14 @@ def take_up_again(campaign_id: int, status: str) -> None:
 def take_up_single_messages(now: datetime) -> None:
     from webapp.campaigns.jobs import send_single
 
-    found = select(Message.id).where(
+    found = select(Message.id, Message.created_at).where(
         Message.campaign_id.is_(None),
         Message.status.in_(OPEN),
         Message.lease_until.is_(None) | (Message.lease_until <= now),
     )
     with transaction() as session:
-        for message_id in session.scalars(found):
+        for message_id, created_at in session.execute(found):
+            if is_too_late(created_at, now):
+                lapse_single(message_id, now=now)
+                continue
             send_single.enqueue(message_id=message_id, once=f"message-{message_id}")

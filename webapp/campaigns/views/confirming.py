@@ -88,6 +88,7 @@ def test(campaign_id: int) -> AnyResponse:
             phone,
             quoted.template.render(shown.values) if quoted.template else "",
             given.draft.sender,
+            transliterate=given.draft.transliterate,
             tested_campaign_id=campaign_id,
             actor=current_actor(),
             now=now,
