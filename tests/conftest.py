@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from flask import Flask, has_app_context
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
@@ -26,6 +27,12 @@ from webapp import clock, config, create_app, migrating, postgres
 from webapp.db import db
 
 pytest_plugins = ["tests.personas"]
+
+# How long an example takes says something of the machine, not of the code: speed is for the benchmarks.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize="CI" in os.environ
+)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
