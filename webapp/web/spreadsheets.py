@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, tzinfo
 from decimal import Decimal
@@ -195,6 +196,8 @@ class _AnyCell(Cell):
     """A cell whose format follows what it is filled with."""
 
     def fits(self, value: Value) -> None:
+        # A style of its own: the workbook keeps the one it has seen, and would see it change.
+        self._style = copy(self._style)  # type: ignore[has-type]
         self.number_format = FORMATS[_kind_of(value)]
 
 
