@@ -183,4 +183,4 @@ class FakeGateway:
         return {reference: self.has[reference] for reference in references if reference in self.has}
 
     def reports(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[object]:
-        raise NotImplementedError
+        raise AssertionError("receipts are tested with the sandbox gateway, not with this one")

@@ -27,6 +27,7 @@ CELL_CHARACTERS_MAX = 1 << 20
 SHEETS_MAX = 1_000
 SMALL_PART_BYTES = 64 << 20  # of the list of sheets and of the styles, which are read whole
 EPOCH_1900, EPOCH_1904 = datetime(1899, 12, 30, tzinfo=UTC), datetime(1904, 1, 1, tzinfo=UTC)
+# What a damaged archive raises; zipfile says NotImplementedError of a packing it does not know.
 BROKEN = (zipfile.BadZipFile, etree.XMLSyntaxError, zlib.error, EOFError, KeyError, NotImplementedError)
 ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 WHOLE = re.compile(r"-?[0-9]{1,17}")
