@@ -26,7 +26,7 @@ from tests.queue import drain
 from webapp import clock, config, create_app, migrating, postgres
 from webapp.db import db
 
-pytest_plugins = ["tests.personas"]
+pytest_plugins = ["tests.personas", "tests.browser"]
 
 # How long an example takes says something of the machine, not of the code: speed is for the benchmarks.
 settings.register_profile(

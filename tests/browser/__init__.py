@@ -1,6 +1,7 @@
 """A real browser for tests: Chromium without a network, the application served to it, and axe.
 
-Import the fixture `chromium` where it is used; `serving(app)` gives the address of the application.
+There is one browser in a process, pytest-playwright's `browser`: a second Playwright beside it cannot start.
+`serving(app)` gives the address of an application of the test's own.
 """
 
 import shutil
@@ -12,13 +13,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect
 from werkzeug.serving import make_server
 
 from tests.personas import session_of
 from webapp.accounts.models import User
 from webapp.db import db, transaction
 
+expect.set_options(timeout=60_000)  # a machine that is busy with other tests is slow, not wrong
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 FLAGS = [
     "--no-sandbox",
@@ -32,15 +34,20 @@ FLAGS = [
 ]
 
 
+def chromium_path() -> str:
+    """The Chromium of the system, or an error that says what to do: `make test` installs it."""
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if found := shutil.which(name):
+            return found
+    raise RuntimeError(
+        "The browser tests need Chromium: run `make test` as root, or apt-get install chromium."
+    )
+
+
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Chromium of the system, or the test is an error: `make test` installs it."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert path, "no Chromium found: install it, or run `make test`, which does"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+def browser_type_launch_args() -> dict[str, object]:
+    """How pytest-playwright starts its `browser`."""
+    return {"executable_path": chromium_path(), "args": FLAGS}
 
 
 @contextmanager
@@ -68,7 +75,11 @@ def sign_in_browser(context: BrowserContext, app: Flask, address: str, person_id
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds wrong on the page as it is now, every rule switched on: rule and elements."""
-    page.evaluate(AXE.read_text())
+    """What axe finds wrong on the page as it is, every rule switched on: address, rule, element and why."""
+    page.evaluate(AXE.read_text(encoding="utf-8"))
     found: list[dict[str, Any]] = page.evaluate("async () => (await axe.run()).violations")
-    return [f"{each['id']}: {', '.join(str(node['target']) for node in each['nodes'])}" for each in found]
+    return [
+        f"{page.url} {each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found
+        for node in each["nodes"]
+    ]

@@ -1,39 +1,12 @@
-"""A real browser, kept off the network, and an installation for it."""
+"""An installation for the browser tests, and windows for its people."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
 from tests.installation import Installation, installed
-
-expect.set_options(timeout=60_000)  # a machine that is busy with other tests is slow, not wrong
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-NO_NAMES = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-
-
-def chromium() -> str:
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if found := shutil.which(name):
-            return found
-    raise RuntimeError(
-        "The browser tests need Chromium: run `make test` as root, or apt-get install chromium."
-    )
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, object]:
-    return {"executable_path": chromium(), "args": [*FLAGS, NO_NAMES]}
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ PAGES: dict[str, tuple[str, ...]] = {
         "/lists/1/recipients/new",
         "/lists/1/recipients/1",
         "/imports/1",
-        "/recipients?phone=%2B4670174605",
+        "/recipients?phone=%2B46701740605",
         "/do-not-contact",
         "/do-not-contact/import",
         "/campaigns",

@@ -10,8 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
-from tests.browser import example
-from tests.browser.conftest import FLAGS, NO_NAMES, chromium
+from tests.browser import FLAGS, chromium_path, example
 from tests.browser.pages import PAGES
 from tests.installation import Installation, installed
 from webapp import postgres
@@ -42,7 +41,7 @@ def main() -> None:
 
 def take_all(installation: Installation, password: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, NO_NAMES])
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         for name, (role, path) in README.items():
             take_one(browser, installation, password, role, path, SHOWN / f"{name}.png")
         if os.environ.get("ONLY") != "readme":

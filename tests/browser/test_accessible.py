@@ -1,19 +1,17 @@
 """No page breaks a rule of axe, in light and in dark, with every drop-down closed and open."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext
 from werkzeug.exceptions import HTTPException
 
-from tests.browser import example
+from tests.browser import example, violations
 from tests.browser.pages import NO_PAGES, PAGES
 from tests.conftest import Databases
 from tests.installation import Installation, installed
 
-AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 OPEN_EVERYTHING = "() => document.querySelectorAll('details').forEach(each => each.open = true)"
 pytestmark = pytest.mark.xdist_group("example")
 
@@ -28,17 +26,6 @@ def filled(
     with installed(databases.url(name), tmp_path_factory.mktemp("example")) as made:
         yield made, example.fill(made)
     databases.drop(name)
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, with every rule it has on."""
-    page.evaluate(AXE)
-    found = page.evaluate("() => axe.run()")
-    return [
-        f"{page.url} {each['id']}: {node['target']} {node['failureSummary']}"
-        for each in found["violations"]
-        for node in each["nodes"]
-    ]
 
 
 def walk(context: BrowserContext, paths: tuple[str, ...]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import chromium, serving, sign_in_browser, violations  # noqa: F401
+from tests.browser import serving, sign_in_browser, violations
 from tests.campaigns.makers import ADA, FakeGateway, confirmed, grant, italians, make_list
 from tests.personas import make_person, make_platform
 from webapp import clock
@@ -119,12 +119,6 @@ def finished(platform_id):
     return made.campaign_id
 
 
-@pytest.fixture(autouse=True)
-def patience():
-    """The machine may be busy: what a person would wait for, a test waits for too."""
-    expect.set_options(timeout=30_000)
-
-
 @pytest.fixture
 def address(committed_app, made):
     with serving(committed_app) as address:
@@ -132,12 +126,12 @@ def address(committed_app, made):
 
 
 @pytest.fixture
-def window(chromium, committed_app, address, made):  # noqa: F811
+def window(browser, committed_app, address, made):
     """Opens a page as a person: window("admin", width=360, dark=True, script=False)."""
     opened = []
 
     def open_as(person="marketer", *, width=1280, dark=False, script=True):
-        context = chromium.new_context(
+        context = browser.new_context(
             base_url=address,
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",

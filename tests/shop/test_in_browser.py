@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import chromium, serving, sign_in_browser, violations  # noqa: F401
+from tests.browser import serving, sign_in_browser, violations
 from tests.personas import make_person, make_platform
 from tests.shop.conftest import SELLER, on_sale
 from webapp import clock
@@ -66,12 +66,12 @@ def address(committed_app, people):
 
 
 @pytest.fixture
-def window(chromium, committed_app, address, people):  # noqa: F811
+def window(browser, committed_app, address, people):
     """Opens a page as a role (or nobody): window("admin", width=360, dark=True, script=False)."""
     opened = []
 
     def open_as(role=None, *, width=1280, dark=False, script=True):
-        context = chromium.new_context(
+        context = browser.new_context(
             base_url=address,
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
