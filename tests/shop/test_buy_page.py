@@ -56,7 +56,7 @@ def grant(platform, credits: int, expires_on: date | None) -> None:
 
 def test_the_page_shows_the_packages_and_chooses_the_smallest_to_begin_with(ada):
     text = text_of(ada.get("/buy?country=IT"))
-    assert "1,000 €45.00 500 €0.0900" in text
+    assert "1,000 valid for 24 months €45.00 500 €0.0900" in text
     assert "1,000 credits for €45.00" in text
     assert "never refunded and never leave" in text
 

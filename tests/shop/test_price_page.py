@@ -16,14 +16,14 @@ def test_somebody_signed_out_reads_the_prices_to_a_country(client, packages):
     assert answer.status_code == 200
     text = text_of(answer)
     assert "Prices in EUR, messages to Italy" in text
-    assert "1,000 €45.00 500 €0.0900" in text, "2 credits a message in Italy"
-    assert "10,000 €360.00 20% less per credit 5,000 €0.0720" in text
+    assert "1,000 valid for 24 months €45.00 500 €0.0900" in text, "2 credits a message in Italy"
+    assert "10,000 valid for 24 months €360.00 20% less per credit 5,000 €0.0720" in text
     assert "costs 2 credits" in text
 
 
 def test_the_other_currency_is_another_price_and_no_conversion(client, packages):
     text = text_of(client.get("/prices?country=US&currency=USD"))
-    assert "1,000 $50.00 1,000 $0.0500" in text
+    assert "1,000 valid for 24 months $50.00 1,000 $0.0500" in text
     assert "costs 1 credit." in text
 
 
@@ -54,7 +54,7 @@ def test_a_wrong_parameter_gets_a_sentence_and_a_table(client, packages, query, 
 
 def test_a_package_too_small_for_one_message_shows_dashes(client, database):
     on_sale(SMALL.__class__(credits=1, validity_months=24, price_usd_minor=10, price_eur_minor=10))
-    assert "1 €0.10 – –" in text_of(client.get("/prices?country=IT&currency=EUR"))
+    assert "1 valid for 24 months €0.10 – –" in text_of(client.get("/prices?country=IT&currency=EUR"))
 
 
 def test_nothing_on_sale_says_so(client, database):
@@ -63,11 +63,11 @@ def test_nothing_on_sale_says_so(client, database):
     assert "Nothing is on sale yet" in answer.text
 
 
-def test_differing_validities_get_a_column_of_their_own(client, packages):
-    assert "Valid for" not in client.get("/prices").text
+def test_each_package_says_how_long_its_credits_last(client, packages):
+    assert text_of(client.get("/prices")).count("valid for 24 months") == len(packages)
     on_sale(SMALL.__class__(credits=2_000, validity_months=12, price_usd_minor=9_000, price_eur_minor=9_000))
     text = text_of(client.get("/prices"))
-    assert "12 months" in text and "24 months" in text
+    assert text.count("valid for 12 months") == 1 and "valid for 24 months" in text
 
 
 def test_a_platform_begins_with_its_own_currency_and_country(client, admin, platform, packages):
