@@ -1,7 +1,7 @@
 """The pictures of the README: `make screenshots`.
 
 Starts an installation with the example platform in a folder of its own and takes every page, wide and at
-360 px, light and dark, into test-results/pages; those the README shows go to docs/screenshots.
+360 px, light and dark, into instance/pages; those the README shows go to docs/screenshots.
 """
 
 import os
@@ -16,7 +16,7 @@ from tests.installation import Installation, installed
 from webapp import postgres
 
 ROOT = Path(__file__).parents[2]
-EVERYTHING = ROOT / "test-results" / "pages"
+EVERYTHING = ROOT / "instance" / "pages"
 SHOWN = ROOT / "docs" / "screenshots"
 README = {
     "compose": ("marketer", "/campaigns/8/compose"),

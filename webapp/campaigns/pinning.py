@@ -19,18 +19,18 @@ COPY = """
 COPY message (platform_id, campaign_id, list_id, recipient_id, phone, country, merge, segments,
               credits_per_segment, credits, plugin, plugin_version) FROM STDIN
 """
+ENCODE = json.JSONEncoder(ensure_ascii=False).encode
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def pin(session: Session, campaign: Campaign, quote: AudienceQuote) -> None:
-    """Pins recipients, merge values, rates and profiles, and the figures that were promised."""
+    """Pins recipients, merge values, rates and profiles."""
     session.flush()
     pin_rates(session, campaign, quote)
     connection: Any = session.connection().connection.driver_connection
     with connection.cursor() as cursor, cursor.copy(COPY) as copy:
         for block in blocks(campaign, quote):
             copy.write(block)
-    campaign.quoted_credits, campaign.quoted = quote.credits, figures(quote)
 
 
 def unpin(session: Session, campaign: Campaign) -> None:
@@ -97,13 +97,13 @@ def merge_values(quote: AudienceQuote, people: np.ndarray[Any, Any]) -> Iterator
     names = quote.template.fields
     if not names:
         return iter(["{}"] * len(people))
-    return (
-        json.dumps(
-            {name: value for name, value in quote.crowd.values(person, names).items() if value},
-            ensure_ascii=False,
-        ).translate(ESCAPES)
-        for person in people.tolist()
-    )
+    values = (quote.crowd.values(person, names) for person in people.tolist())
+    return (as_copied({name: value for name, value in each.items() if value}) for each in values)
+
+
+def as_copied(values: dict[str, str]) -> str:
+    """As JSON in COPY's text format. JSON has no raw tab or line break: only backslashes are doubled."""
+    return ENCODE(values).replace("\\", "\\\\")
 
 
 def figures(quote: AudienceQuote) -> dict[str, Any]:

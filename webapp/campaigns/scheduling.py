@@ -17,7 +17,7 @@ from webapp.audience.snapshots import lock_audience
 from webapp.campaigns.drafts import draft_of
 from webapp.campaigns.locks import NotThere, lock_campaign
 from webapp.campaigns.models import Campaign, CampaignList
-from webapp.campaigns.pinning import pin, unpin
+from webapp.campaigns.pinning import figures, pin, unpin
 from webapp.campaigns.quoting import Quoted, quote_draft
 from webapp.campaigns.starting import open_lanes
 from webapp.campaigns.wrong_state import WrongState
@@ -90,6 +90,7 @@ def schedule(
             session, platform_id, campaign_id, "draft", lambda campaign: campaign.send_local, zone, now
         )
         require(quoted, check)
+        write_down(session, campaign, quoted)
         held = engine.place_hold(
             platform_id,
             quoted.demands,
@@ -124,6 +125,8 @@ def reschedule(
         )
         require(quoted, check)
         assert campaign.hold_id is not None, "a scheduled campaign has a hold"
+        unpin(session, campaign)
+        write_down(session, campaign, quoted)
         held = engine.reschedule(
             campaign.hold_id,
             quoted.demands,
@@ -132,7 +135,6 @@ def reschedule(
             now=now,
             key=f"campaign-reschedule:{campaign.id}:{campaign.version}",
         )
-        unpin(session, campaign)
         campaign.send_local, campaign.version = send_local, campaign.version + 1
         confirm(session, campaign, quoted, held, actor, now)
         return campaign
@@ -189,15 +191,22 @@ def require(quoted: Quoted, check: Check) -> None:
     check(quoted)
 
 
+def write_down(session: Session, campaign: Campaign, quoted: Quoted) -> None:
+    """Pins what will be held for. Before the hold: a million messages take half a minute to write, and the
+    hold locks the platform's credits until the transaction ends."""
+    assert quoted.quote is not None
+    pin(session, campaign, quoted.quote)
+
+
 def confirm(
     session: Session, campaign: Campaign, quoted: Quoted, held: Held, actor: Actor, now: datetime
 ) -> None:
-    """Pins what was held for, and sees to it that it is sent in time."""
+    """Ties the campaign to its hold and its promised figures, and sees to it that it is sent in time."""
     from webapp.campaigns.jobs import start
 
     assert quoted.quote is not None
     assert held.credits == quoted.credits, "what is held is what was quoted"
-    pin(session, campaign, quoted.quote)
+    campaign.quoted_credits, campaign.quoted = quoted.credits, figures(quoted.quote)
     campaign.hold_id, campaign.send_at = held.hold_id, max(quoted.at, now)
     campaign.scheduled_at, campaign.scheduled_by_name = now, actor.name
     if quoted.send_time is None:
