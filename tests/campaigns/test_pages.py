@@ -9,6 +9,7 @@ import time_machine
 
 from tests.campaigns.makers import ADA, NOW, FakeGateway, confirmed, grant, italians, make_list
 from tests.personas import make_person, sign_in
+from webapp.audience import recipients
 from webapp.campaigns import dispatching, drafts, intents, receipts, scheduling
 from webapp.campaigns.drafts import Draft
 from webapp.campaigns.gateways.signing import HEADER, signature
@@ -470,6 +471,50 @@ def test_rescheduling_shows_the_new_price_and_swaps(ada, draft, platform):
     assert db.session.get(Campaign, draft.id).send_at == NOW.replace(month=12, day=11, hour=8)
     assert ada.post(url, data={"send_local": "2026-12-12T09:00", "fingerprint": "x"}).status_code == 422
     assert "has passed" in ada.get(f"{url}?send_local=2020-01-01T00:00").text
+
+
+@pytest.fixture
+def scheduled(ada, draft, platform):
+    """The draft, scheduled with exactly the 10 credits that the platform has."""
+    draft.send_local = "2026-12-10T09:00"
+    grant(platform.id, 10)
+    db.session.commit()
+    page = ada.get(f"/campaigns/{draft.id}/compose").text
+    answer = ada.post(f"/campaigns/{draft.id}/schedule", data=form(draft, fingerprint=fingerprint(page)))
+    assert answer.status_code == 303
+    assert engine.balance(platform.id, now=NOW).available == 0
+    return draft
+
+
+def test_the_credits_a_campaign_holds_count_for_its_own_new_time(ada, scheduled):
+    shown = ada.get(f"/campaigns/{scheduled.id}/reschedule?when=at&send_local=2026-12-11T09:00").text
+    assert "as before" in shown
+    assert "Reschedule: 10 credits" in shown
+    assert "short" not in shown.split('id="reschedule-quote"')[1]
+
+
+def test_a_new_time_that_costs_more_than_there_is_says_how_much_is_lacking_and_the_way_back(
+    client, admin, scheduled, platform, shop
+):
+    sign_in(client, admin)
+    for n in range(3):
+        recipients.add_recipient(platform.id, shop, 393331111111 + n, "IT", {}, now=NOW)
+    url = f"/campaigns/{scheduled.id}/reschedule"
+    shown = client.get(f"{url}?when=at&send_local=2026-12-11T09:00").text
+    assert "Shop customers is 6 credits short" in shown
+    assert "Reschedule:" not in shown
+    assert f"/buy?back={url}?when%3Dat%26send_local%3D2026-12-11T09:00" in shown
+
+
+def test_a_scheduled_campaign_may_go_out_now_instead(ada, scheduled, platform):
+    url = f"/campaigns/{scheduled.id}/reschedule"
+    shown = ada.get(f"{url}?when=now&send_local=2026-12-11T09:00").text
+    assert "Send now: 10 credits" in shown
+    answer = ada.post(url, data={"when": "now", "send_local": "", "fingerprint": fingerprint(shown)})
+    assert answer.status_code == 303
+    campaign = db.session.get(Campaign, scheduled.id)
+    assert campaign.status == "sending"
+    assert engine.balance(platform.id, now=NOW).held == 10
 
 
 def signed(settings, reports, at=NOW):

@@ -2,7 +2,7 @@
 
 import io
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from openpyxl import load_workbook
@@ -135,7 +135,7 @@ def stored(platform, **values):
     given = {
         "platform_id": platform.id,
         "kind": "usage",
-        "scope": exports.to_json(exports.Scope(platform.id, date(2026, 1, 1), date(2026, 12, 31))),
+        "scope": exports.to_json(exports.Scope(platform.id, NOW.date() - timedelta(days=300), NOW.date())),
         "title": "all lists",
         "file_name": "usage.xlsx",
         "by_name": "Ada",

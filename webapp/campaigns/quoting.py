@@ -135,16 +135,23 @@ class Quoted:
         return next((problem.sentence for problem in self.problems if problem.field == field), None)
 
 
-def quote_draft(platform_id: int, draft: Draft, *, zone: ZoneInfo, now: datetime) -> Quoted:
-    """The price of a draft at its send time. Never raises for what somebody may write: problems say it."""
+def quote_draft(
+    platform_id: int, draft: Draft, *, zone: ZoneInfo, now: datetime, hold_id: int | None = None
+) -> Quoted:
+    """The price of a draft at its send time. Never raises for what somebody may write: problems say it.
+
+    What the hold of the same campaign has left counts as available: it would be swapped.
+    """
     problems: list[Problem] = []
     send_time = send_time_of(draft, zone, now, problems)
     at = send_time.at if send_time else now
     template = template_of(draft, problems)
     check_sender(draft, problems)
     audience = audience_of(platform_id, draft, problems)
-    funds = engine.funding(platform_id, list(draft.list_ids), now=now, send_at=max(at, now))
-    available = engine.balance(platform_id, now=now).available
+    funds = engine.funding(
+        platform_id, list(draft.list_ids), now=now, send_at=max(at, now), releasing=hold_id
+    )
+    available = funds.usable + funds.expiring_before
     funding = Funding(available, funds.unassigned, dict(funds.limited))
     book = current_book()
     quote = price(template, audience, book, at, draft, funding, problems)

@@ -143,7 +143,7 @@ def reschedule(
 def quote_reschedule(campaign: Campaign, send_local: str, *, zone: ZoneInfo, now: datetime) -> Quoted:
     """What a scheduled campaign would cost at another time, with what it holds counted as available."""
     draft = replace(draft_of(campaign), send_local=send_local)
-    return quote_draft(campaign.platform_id, draft, zone=zone, now=now)
+    return quote_draft(campaign.platform_id, draft, zone=zone, now=now, hold_id=campaign.hold_id)
 
 
 def priced_still(
@@ -166,7 +166,7 @@ def priced_still(
         raise WrongState(campaign.status)
     session.expire(campaign, ["lists"])
     draft = replace(draft_of(campaign), send_local=send_local(campaign))
-    quoted = quote_draft(platform_id, draft, zone=zone, now=now)
+    quoted = quote_draft(platform_id, draft, zone=zone, now=now, hold_id=campaign.hold_id)
     if campaign.list_ids != tuple(list_ids):
         raise QuoteChanged(quoted)
     return campaign, quoted

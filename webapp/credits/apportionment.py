@@ -1,6 +1,6 @@
 """Sharing a whole number in proportion, exactly (R10): largest remainder, ties by the lower id."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 
 def apportion(total: int, weights: Mapping[int, int]) -> dict[int, int]:
@@ -30,3 +30,20 @@ def take_expired(credits: int, unassigned: int, assigned: Mapping[int, int]) -> 
     off_unassigned = min(credits, unassigned)
     shares = apportion(credits - off_unassigned, assigned)
     return off_unassigned, {list_id: share for list_id, share in shares.items() if share}
+
+
+def take_expired_of(
+    credits: int, wanted: Mapping[int | None, int], limited: Container[int]
+) -> dict[int | None, int]:
+    """Who bears `credits` that expire, among what is released by list: as `take_expired` tells it.
+
+    What goes to a list that is not `limited` (any more) goes to the unassigned, and bears first.
+    """
+    to_lists = {i: n for i, n in wanted.items() if i is not None and i in limited}
+    to_pool = [(i, n) for i, n in wanted.items() if i not in to_lists]
+    left, off_lists = take_expired(credits, sum(n for _, n in to_pool), to_lists)
+    off: dict[int | None, int] = dict(off_lists.items())
+    for list_id, credits_there in to_pool:
+        off[list_id] = min(left, credits_there)
+        left -= off[list_id]
+    return off

@@ -1,14 +1,17 @@
 """What a platform has: the widget, the assign page, the API, and the funding of quotes."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
+from webapp.credits.apportionment import take_expired_of
 from webapp.credits.errors import NotFound
 from webapp.credits.expiry import last_usable_day
+from webapp.credits.held import OPEN_DEMANDS, OPEN_SLICES
 from webapp.credits.history import past
 from webapp.credits.operation import balances, instant_of, state_of
-from webapp.credits.state import PlatformState
+from webapp.credits.state import LotState, PlatformState
 from webapp.credits.terms import (
     Balance,
     Funding,
@@ -18,7 +21,7 @@ from webapp.credits.terms import (
     NextExpiry,
     Subject,
 )
-from webapp.credits.wire import Row, reading
+from webapp.credits.wire import Row, Statement, reading
 
 OPEN_HOLDS = """
 SELECT id, label, subject_kind, subject_id, credits - captured - released, send_at FROM hold
@@ -121,14 +124,48 @@ def next_expiry(state: PlatformState) -> NextExpiry | None:
     return NextExpiry(first, last_usable_day(first), days[first]) if first else None
 
 
-def funding(platform_id: int, list_ids: Iterable[int], *, now: datetime, send_at: datetime) -> Funding:
-    """What these lists may spend at the send time, for a quote. Raises `NotFound`."""
+def funding(
+    platform_id: int,
+    list_ids: Iterable[int],
+    *,
+    now: datetime,
+    send_at: datetime,
+    releasing: int | None = None,
+) -> Funding:
+    """What these lists may spend at the send time, for a quote. Raises `NotFound`.
+
+    What the hold `releasing` still holds counts as given back, as rescheduling it would do first (R12).
+    """
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
+    of = {"hold_id": releasing}
+    held: list[Statement] = [(OPEN_DEMANDS, of), (OPEN_SLICES, of)] if releasing else []
     with reading() as wire:
-        state = state_of(*wire.ask_all(*balances(platform_id, None)))
+        pool, lots, limited, *given_back = wire.ask_all(*balances(platform_id, None), *held)
+    state = state_of(pool, lots, limited)
     at = max(now, state.moved_at)
     state.expire(at)
+    if given_back:
+        demands, slices = given_back
+        give_back(state, dict(demands), [LotState(*row) for row in slices], at)
     usable = sum(lot.credits_left for lot in state.usable(max(send_at, at)))
     wanted = set(list_ids)
-    limited = {list_id: credits for list_id, credits in state.limited.items() if list_id in wanted}
-    return Funding(state.unassigned, limited, usable, state.available - usable)
+    spend = {list_id: credits for list_id, credits in state.limited.items() if list_id in wanted}
+    return Funding(state.unassigned, spend, usable, state.available - usable)
+
+
+def give_back(
+    state: PlatformState, demands: Mapping[int | None, int], slices: Iterable[LotState], now: datetime
+) -> None:
+    """Adds what a hold has left to the state as a release would: to the same lots, less what has expired."""
+    alive = [each for each in slices if each.valid_at(now)]
+    for each in alive:
+        state.lots.setdefault(each.id, replace(each, credits_left=0)).credits_left += each.credits_left
+    expired = sum(demands.values()) - sum(each.credits_left for each in alive)
+    off = take_expired_of(expired, demands, state.limited)
+    for list_id, credits in demands.items():
+        kept = credits - off.get(list_id, 0)
+        if list_id in state.limited:
+            state.limited[list_id] += kept
+            state.assigned += kept
+        else:
+            state.unassigned += kept

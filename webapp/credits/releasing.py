@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from webapp.credits import slicing
-from webapp.credits.apportionment import take_expired
+from webapp.credits.apportionment import take_expired_of
 from webapp.credits.draft import Draft
 from webapp.credits.errors import BadRequest, HoldAlreadyResolved
 from webapp.credits.held import OpenHold, lock_balances, open_hold
@@ -89,13 +89,10 @@ def give_back(draft: Draft, opened: Opened, wanted: Mapping[int | None, int], ex
     Who bears that is told as for every expiry (R10), among what is released here: what would go to the
     unassigned first, the remainder in proportion to what would go to the lists.
     """
-    to_lists = {i: n for i, n in wanted.items() if i is not None and i in opened.state.limited}
-    to_pool = {i: n for i, n in wanted.items() if i not in to_lists}
-    off_pool, off_lists = take_expired(expired, sum(to_pool.values()), to_lists)
-    off = {**slicing.take(off_pool, [(i or 0, n) for i, n in to_pool.items()]), **off_lists}
+    off = take_expired_of(expired, wanted, opened.state.limited)
     for list_id, credits in wanted.items():
-        dead = off.get(list_id or 0, 0)
-        target = "list" if list_id in to_lists else "unassigned"
+        dead = off.get(list_id, 0)
+        target = "list" if list_id in opened.state.limited else "unassigned"
         draft.move("hold", target, credits - dead, list_id=list_id, hold_id=draft.hold_id)
         draft.move("hold", "expired", dead, list_id=list_id, hold_id=draft.hold_id)
 

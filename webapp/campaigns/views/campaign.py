@@ -106,9 +106,8 @@ def reschedule(campaign_id: int) -> AnyResponse:
     found, now, zone = own_campaign(campaign_id), clock.now(), platform_zone()
     if found.status != "scheduled" or found.send_at is None:
         return redirect(url_for("campaigns.campaign", campaign_id=campaign_id), 303)
-    local = request.values.get("send_local") or send_times.to_local(found.send_at, zone)
-    if request.values.get("when") == "now":
-        local = ""
+    shown_local = request.values.get("send_local") or send_times.to_local(found.send_at, zone)
+    local = "" if request.values.get("when") == "now" else shown_local
     refusal = None
     quoted = scheduling.quote_reschedule(found, local, zone=zone, now=now)
     if request.method == "POST":
@@ -135,6 +134,7 @@ def reschedule(campaign_id: int) -> AnyResponse:
         campaign=found,
         quoted=quoted,
         local=local,
+        shown_local=shown_local,
         refusal=refusal,
         zone=zone.key,
         held=found.quoted_credits,
