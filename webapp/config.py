@@ -43,6 +43,7 @@ class Settings:
     database_url: str | None
     instance: Path
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...] = ()
     address: str = "127.0.0.1"
     port: int = 8000
     public_url: str | None = None
@@ -75,6 +76,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Settings:
         database_url=database_url(environ),
         instance=instance,
         secret_key=secret_key(environ, instance),
+        secret_key_fallbacks=secret_key_fallbacks(environ),
         address=text(environ, "SMS_CREDITS_ADDRESS") or "127.0.0.1",
         port=number(environ, "SMS_CREDITS_PORT", 8000, 1, 65535),
         public_url=public_url(environ),
@@ -141,6 +143,18 @@ def secret_key(environ: Mapping[str, str], instance: Path) -> str:
             "or leave it unset and one is generated."
         )
     return given
+
+
+def secret_key_fallbacks(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Secrets that were replaced, the newest first: what they signed stays good until it ends by itself."""
+    given = text(environ, "SECRET_KEY_FALLBACKS") or ""
+    keys = tuple(key.strip() for key in given.split(",") if key.strip())
+    if any(len(key) < SECRET_MIN_CHARACTERS for key in keys):
+        raise SettingError(
+            f"SECRET_KEY_FALLBACKS has a key of fewer than {SECRET_MIN_CHARACTERS} characters; give the "
+            "whole keys that SECRET_KEY was before, with commas between them."
+        )
+    return keys
 
 
 def kept_secret(path: Path) -> str:
@@ -221,6 +235,7 @@ def flask_settings(settings: Settings, database_url: str) -> dict[str, object]:
     """What Flask and its extensions read; a feature's own part is set where the feature is wired."""
     return {
         "SECRET_KEY": settings.secret_key,
+        "SECRET_KEY_FALLBACKS": list(settings.secret_key_fallbacks),
         "SETTINGS": settings,
         "UPLOAD_MB": settings.upload_mb,
         "SQLALCHEMY_DATABASE_URI": database_url,

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -61,6 +62,19 @@ def test_a_password_that_will_not_do_is_refused_and_the_link_stays_good(
 @pytest.mark.parametrize("token", ["", "nonsense", "WzEsMl0.aaaa.bbbb", "%00", "W10.x.y"])
 def test_a_link_that_was_never_given_out_lets_nobody_in(client: FlaskClient, token: str) -> None:
     assert client.get(f"/invitation/{token}").status_code in (404, 410)
+
+
+def test_an_invitation_outlives_a_change_of_the_secret_key(
+    app: Flask, platform: Platform, database: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = make_person(platform, "viewer", password=None)
+    token, old = invitations.token(person), app.config["SECRET_KEY"]
+    monkeypatch.setitem(app.config, "SECRET_KEY", "another secret altogether")
+    with pytest.raises(InvitationOver):
+        invitations.invited(token)
+    monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", [old])
+    assert invitations.invited(token).id == person.id
+    assert invitations.invited(invitations.token(person)).id == person.id
 
 
 def test_an_invitation_ends_after_a_week(client: FlaskClient, platform: Platform, time_machine: Any) -> None:

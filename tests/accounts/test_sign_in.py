@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
 
 from tests.personas import PASSWORD, make_person, sign_in
 from webapp.accounts import people
@@ -113,6 +114,19 @@ def test_guessing_at_an_account_is_stopped_and_says_when_to_try_again(
     assert enter(client, admin.email).status_code == 429
     time_machine.shift(timedelta(minutes=16))
     assert enter(client, admin.email).status_code == 302
+
+
+def test_other_spellings_of_an_address_are_guesses_at_the_same_account(
+    client: FlaskClient, platform: Platform, database: Session
+) -> None:
+    person = make_person(platform, "viewer")
+    person.email = "josé@bücher.example"
+    database.flush()
+    spellings = ("josé@bücher.example", "JOSÉ@xn--bcher-kva.example", "jose\u0301@Bücher.example")
+    assert enter(client, spellings[2]).status_code == 302, "every spelling opens the account"
+    client.post("/sign-out")
+    answers = [enter(client, spellings[n % 3], f"guess number {n}").status_code for n in range(11)]
+    assert answers == [200] * 10 + [429]
 
 
 def test_one_persons_guesses_do_not_keep_others_out(client: FlaskClient, admin: User, viewer: User) -> None:

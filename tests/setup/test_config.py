@@ -53,6 +53,12 @@ def test_every_spelling_of_postgresql_is_one_address(tmp_path: Path, scheme: str
     assert settings.database_url == "postgresql+psycopg://me:pass%2Fword@db:5433/sms?sslmode=require"
 
 
+def test_earlier_secret_keys_are_read_in_their_order(tmp_path: Path) -> None:
+    assert read(tmp_path).secret_key_fallbacks == ()
+    newer, older = "n" * 32, "o" * 32
+    assert read(tmp_path, SECRET_KEY_FALLBACKS=f"{newer}, {older},").secret_key_fallbacks == (newer, older)
+
+
 def test_an_empty_setting_counts_as_unset(tmp_path: Path) -> None:
     assert read(tmp_path, DATABASE_URL=" ", SMS_CREDITS_PORT="").port == 8000
 
@@ -60,6 +66,7 @@ def test_an_empty_setting_counts_as_unset(tmp_path: Path) -> None:
 WRONG = {
     "DATABASE_URL": ["mysql://h/d", "sqlite:///x", "postgresql://host", "nonsense"],
     "SECRET_KEY": ["short", "x" * 31],
+    "SECRET_KEY_FALLBACKS": ["short", f"{'x' * 32},short"],
     "SMS_CREDITS_PORT": ["0", "65536", "http", "8000.0", "-1", "٨٠٠٠"],
     "SMS_CREDITS_TRUSTED_PROXIES": ["-1", "yes"],
     "SMS_CREDITS_SESSION_HOURS": ["0", "721"],

@@ -14,7 +14,8 @@ VALID_FOR = timedelta(days=7)
 
 
 def serializer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="invitation")
+    keys = [*reversed(current_app.config["SECRET_KEY_FALLBACKS"]), current_app.config["SECRET_KEY"]]
+    return URLSafeTimedSerializer(keys, salt="invitation")  # the last one signs
 
 
 def token(person: User) -> str:

@@ -1,13 +1,14 @@
 """Flask-Security, set up for this house: by password, and only for those who were invited."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import cast
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, request
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
-from flask_security import Security, SQLAlchemyUserDatastore
+from flask_security import EmailValidateException, Security, SQLAlchemyUserDatastore
 
 from webapp.accounts import sessions
 from webapp.accounts.access import open_to_all, requires, to_sign_in
@@ -84,8 +85,11 @@ def limit_attempts(app: Flask) -> None:
 
 
 def account() -> str:
-    """The account somebody tries to open, whatever the case it is written in."""
-    return request.form.get("email", "").strip().lower()[:200]
+    """The account somebody tries to open, however its address is spelled: as it is looked up."""
+    given = request.form.get("email", "").strip()
+    with suppress(EmailValidateException):
+        given = current_app.extensions["security"].mail_util.normalize(given)
+    return given.lower()[:200]
 
 
 def account_from_here() -> str:
