@@ -252,21 +252,11 @@ def capture_script(scene: Scene, messages: int, credits: int) -> str:
     first, last = scene.holds[0], scene.holds[-1]
     varying = {
         "hold_id": ":h::bigint",
-        "lock": ":r::bigint",
         "key": "'k' || :r::text",
-        "messages": "{messages}",
-        "holds": "ARRAY[:h::bigint]",
-        "line_holds": "ARRAY[:h::bigint]",
-        "subject": f"(:h - {first} + 1)::bigint",
+        "messages": numbers,
         "subject_id": f"(:h - {first} + 1)::bigint",
     }
-    script = script_of(recorded(act), varying, RANDOM + f"\\set h random({first}, {last})")
-    usage = "INSERT INTO usage_day"
-    lines = [
-        line.replace("{messages}", f"ARRAY[{messages}]" if line.startswith(usage) else numbers)
-        for line in script.splitlines()
-    ]
-    return "\n".join(lines)
+    return script_of(recorded(act), varying, RANDOM + f"\\set h random({first}, {last})")
 
 
 def hold_script(scene: Scene) -> str:
@@ -275,8 +265,6 @@ def hold_script(scene: Scene) -> str:
         "hold_id": "currval('hold_id_seq')",
         "lock": ":r::bigint",
         "key": "'k' || :r::text",
-        "holds": "ARRAY[currval('hold_id_seq'), currval('hold_id_seq')]",
-        "line_holds": "ARRAY[currval('hold_id_seq')]",
     }
     return script_of(recorded(act), varying, RANDOM)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from webapp.credits.apportionment import take_expired_of
 from webapp.credits.errors import NotFound
 from webapp.credits.expiry import last_usable_day
-from webapp.credits.held import OPEN_DEMANDS, OPEN_SLICES
+from webapp.credits.held import OPEN_PARTS, parts_of
 from webapp.credits.history import past
 from webapp.credits.operation import balances, instant_of, state_of
 from webapp.credits.state import LotState, PlatformState
@@ -137,16 +137,14 @@ def funding(
     What the hold `releasing` still holds counts as given back, as rescheduling it would do first (R12).
     """
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
-    of = {"hold_id": releasing}
-    held: list[Statement] = [(OPEN_DEMANDS, of), (OPEN_SLICES, of)] if releasing else []
+    held: list[Statement] = [(OPEN_PARTS, {"hold_id": releasing})] if releasing else []
     with reading() as wire:
-        pool, lots, limited, *given_back = wire.ask_all(*balances(platform_id, None), *held)
+        pool, lots, limited, *parts = wire.ask_all(*balances(platform_id, None), *held)
     state = state_of(pool, lots, limited)
     at = max(now, state.moved_at)
     state.expire(at)
-    if given_back:
-        demands, slices = given_back
-        give_back(state, dict(demands), [LotState(*row) for row in slices], at)
+    if parts:
+        give_back(state, *parts_of(parts[0]), at)
     usable = sum(lot.credits_left for lot in state.usable(max(send_at, at)))
     wanted = set(list_ids)
     spend = {list_id: credits for list_id, credits in state.limited.items() if list_id in wanted}

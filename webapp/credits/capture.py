@@ -9,31 +9,32 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from webapp.credits import slicing
-from webapp.credits.draft import Draft
 from webapp.credits.errors import BadRequest
 from webapp.credits.expiry import day_in
 from webapp.credits.held import open_hold
 from webapp.credits.operation import instant_of, request
-from webapp.credits.posting import post
+from webapp.credits.posting import Part, post
 from webapp.credits.quantities import credits_of, identifier_of, total_of
 from webapp.credits.terms import SYSTEM, Captured, Charge
-from webapp.credits.wire import Statement, Wire, unit
+from webapp.credits.wire import Wire, unit
 
 ALREADY_CHARGED = "SELECT message_id FROM charge WHERE message_id = ANY (%(messages)s::bigint[])"
 CHARGED_BY = "SELECT message_id FROM charge WHERE transaction_id = %(transaction_id)s ORDER BY message_id"
 INSERT_CHARGES = """
 INSERT INTO charge (platform_id, transaction_id, message_id, list_id, country, segments, credits_per_segment,
                     plugin, plugin_version)
-SELECT %(platform_id)s, currval('ledger_transaction_id_seq'), * FROM
-    unnest(%(messages)s::bigint[], %(lists)s::bigint[], %(countries)s::text[], %(segments)s::bigint[],
-           %(rates)s::bigint[], %(plugins)s::text[], %(versions)s::text[])
+SELECT %(platform_id)s, recorded.id, fresh.* FROM recorded,
+    unnest(%(messages)s::bigint[], %(charged_lists)s::bigint[], %(countries)s::text[], %(segments)s::bigint[],
+           %(rates)s::bigint[], %(plugins)s::text[], %(versions)s::text[]) AS fresh
 """
 ADD_USAGE = """
 INSERT INTO usage_day AS day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country,
                               messages, segments, credits)
-SELECT %(platform_id)s, %(on_day)s, %(kind)s, %(subject)s, coalesce(used.list_id, 0), used.*
-FROM unnest(%(lists)s::bigint[], %(countries)s::text[], %(messages)s::bigint[], %(segments)s::bigint[],
-            %(credits)s::bigint[]) AS used (list_id, country, messages, segments, credits)
+SELECT %(platform_id)s, %(on_day)s, %(subject_kind)s, %(subject_id)s::bigint, coalesce(used.list_id, 0),
+       used.*
+FROM unnest(%(used_lists)s::bigint[], %(used_countries)s::text[], %(used_messages)s::bigint[],
+            %(used_segments)s::bigint[], %(used_credits)s::bigint[])
+     AS used (list_id, country, messages, segments, credits)
 ON CONFLICT (platform_id, on_day, subject_kind, subject_id, list_key, country) DO UPDATE
 SET messages = day.messages + excluded.messages, segments = day.segments + excluded.segments,
     credits = day.credits + excluded.credits
@@ -60,12 +61,12 @@ def capture(hold_id: int, charges: Sequence[Charge], *, now: datetime, key: str)
         on_day = day_in(opened.at, ZoneInfo(opened.state.time_zone))
         draft = opened.draft("capture", SYSTEM, subject=hold.subject, hold_id=hold_id, on_day=on_day)
         for list_id, credits in wanted.items():
-            draft.move("hold", "spent", credits, list_id=list_id, hold_id=hold_id)
+            draft.move("hold", "spent", credits, list_id=list_id)
         lots = [(lot.id, lot.credits_left) for lot in hold.in_burn_order(opened.state)]
-        draft.move_lots("held", "captured", slicing.take(sum(wanted.values()), lots), hold_id=hold_id)
+        draft.move_lots("held", "captured", slicing.take(sum(wanted.values()), lots))
         result = {"hold_id": hold_id, "credits": sum(wanted.values())}
-        others = [charge_rows(draft, fresh), usage_rows(draft, fresh)] if fresh else []
-        transaction_id = post(wire, draft, result, *others)
+        beside = [charge_rows(fresh), usage_rows(fresh)] if fresh else []
+        transaction_id = post(wire, draft, result, beside=beside)
         return Captured(
             transaction_id, hold_id, sum(wanted.values()), tuple(charge.message_id for charge in fresh)
         )
@@ -104,24 +105,22 @@ def by_list(charges: Sequence[Charge]) -> dict[int | None, int]:
     return wanted
 
 
-def charge_rows(draft: Draft, charges: Sequence[Charge]) -> Statement:
+def charge_rows(charges: Sequence[Charge]) -> Part:
     messages, lists, countries, segments, rates, plugins, versions = map(list, zip(*charges, strict=True))
     values = {
-        "platform_id": draft.platform_id,
         "messages": messages,
-        "lists": lists,
+        "charged_lists": lists,
         "countries": countries,
         "segments": segments,
         "rates": rates,
         "plugins": plugins,
         "versions": versions,
     }
-    return INSERT_CHARGES, values
+    return Part("charges", INSERT_CHARGES, values)
 
 
-def usage_rows(draft: Draft, charges: Sequence[Charge]) -> Statement:
+def usage_rows(charges: Sequence[Charge]) -> Part:
     """One row per list and country, in a fixed order, so that two batches never lock crosswise."""
-    assert draft.subject is not None
     messages: Counter[tuple[int, str]] = Counter()
     segments: Counter[tuple[int, str]] = Counter()
     credits: Counter[tuple[int, str]] = Counter()
@@ -132,14 +131,10 @@ def usage_rows(draft: Draft, charges: Sequence[Charge]) -> Statement:
         credits[group] += cost(charge)
     groups = sorted(messages)
     values = {
-        "platform_id": draft.platform_id,
-        "on_day": draft.on_day,
-        "kind": draft.subject.kind,
-        "subject": draft.subject.id,
-        "lists": [list_key or None for list_key, _ in groups],
-        "countries": [country for _, country in groups],
-        "messages": [messages[group] for group in groups],
-        "segments": [segments[group] for group in groups],
-        "credits": [credits[group] for group in groups],
+        "used_lists": [list_key or None for list_key, _ in groups],
+        "used_countries": [country for _, country in groups],
+        "used_messages": [messages[group] for group in groups],
+        "used_segments": [segments[group] for group in groups],
+        "used_credits": [credits[group] for group in groups],
     }
-    return ADD_USAGE, values
+    return Part("usage", ADD_USAGE, values)

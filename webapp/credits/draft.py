@@ -17,7 +17,6 @@ class Entry(NamedTuple):
     target: str
     credits: int
     list_id: int | None
-    hold_id: int | None
 
 
 class LotLine(NamedTuple):
@@ -27,7 +26,6 @@ class LotLine(NamedTuple):
     source: str
     target: str
     credits: int
-    hold_id: int | None
 
 
 @dataclass
@@ -46,31 +44,20 @@ class Draft:
     on_day: date | None = None
     key: str | None = None
     request: bytes | None = None
+    turn: int | None = None  # the pool's, where the plan was made without its lock
     entries: list[Entry] = field(default_factory=list)
     lines: list[LotLine] = field(default_factory=list)
     renewals: tuple[Renewal, ...] = ()
     access: Mapping[int, bool] = field(default_factory=dict)
 
-    def move(
-        self,
-        source: str,
-        target: str,
-        credits: int,
-        *,
-        list_id: int | None = None,
-        hold_id: int | None = None,
-    ) -> None:
+    def move(self, source: str, target: str, credits: int, *, list_id: int | None = None) -> None:
         """Adds an entry; nothing when there is nothing to move."""
         if credits:
-            self.entries.append(Entry(source, target, credits, list_id, hold_id))
+            self.entries.append(Entry(source, target, credits, list_id))
 
-    def move_lots(
-        self, source: str, target: str, lots: Mapping[int, int], *, hold_id: int | None = None
-    ) -> None:
+    def move_lots(self, source: str, target: str, lots: Mapping[int, int]) -> None:
         """Adds a line for every lot, from {lot id: credits}."""
-        self.lines.extend(
-            LotLine(lot, source, target, credits, hold_id) for lot, credits in lots.items() if credits
-        )
+        self.lines.extend(LotLine(lot, source, target, credits) for lot, credits in lots.items() if credits)
 
     def unassigned_change(self) -> int:
         return sum(

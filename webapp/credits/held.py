@@ -6,7 +6,6 @@ from datetime import datetime
 
 from webapp.credits.errors import HoldAlreadyResolved, HoldExceeded, NotFound, Shortfall
 from webapp.credits.operation import (
-    LOCK_KEY,
     Opened,
     Request,
     balances,
@@ -29,12 +28,12 @@ FROM hold JOIN platform ON platform.id = hold.platform_id
 WHERE hold.id = %(hold_id)s
 FOR NO KEY UPDATE OF hold
 """
-OPEN_DEMANDS = """
-SELECT list_id, credits - captured - released FROM hold_demand
-WHERE hold_id = %(hold_id)s AND captured + released < credits ORDER BY position
-"""
-OPEN_SLICES = """
-SELECT lot.id, lot.kind, slice.credits - slice.captured - slice.released, lot.expires_on, lot.expires_at
+# Demands have a position, slices none. One statement: what most of a small one costs is being one.
+OPEN_PARTS = """
+SELECT position, list_id, NULL, credits - captured - released, NULL, NULL FROM hold_demand
+WHERE hold_id = %(hold_id)s AND captured + released < credits
+UNION ALL
+SELECT NULL, lot.id, lot.kind, slice.credits - slice.captured - slice.released, lot.expires_on, lot.expires_at
 FROM hold_slice AS slice JOIN lot ON lot.id = slice.lot_id
 WHERE slice.hold_id = %(hold_id)s AND slice.captured + slice.released < slice.credits
 """
@@ -69,26 +68,28 @@ class OpenHold:
 def open_hold(
     wire: Wire, hold_id: int, asked: Request, now: datetime, others: Iterable[Statement] = ()
 ) -> tuple[Opened, OpenHold, list[list[Row]]]:
-    """Locks the key and the hold; the answer has the rows of `others`, read under the lock, too.
+    """Locks the hold; the answer has the rows of `others`, read under the lock, too.
 
-    The state has no balances: nothing of the platform is locked. Raises `NotFound`, `IdempotencyConflict`.
+    The state has no balances: nothing of the platform is locked. The key needs no lock of its own: whoever
+    else asks the same waits for the hold, and a key of anything else is taken (`post`).
+    Raises `NotFound`, `IdempotencyConflict`.
     """
     of = {"hold_id": hold_id, "key": asked.key}
-    _, stored, held, demands, slices, *rest = wire.ask_all(
-        (LOCK_KEY, {"lock": asked.lock}),
-        (STORED_OF_HOLD, of),
-        (LOCK_HOLD, of),
-        (OPEN_DEMANDS, of),
-        (OPEN_SLICES, of),
-        *others,
+    held, stored, parts, *rest = wire.ask_all(
+        (LOCK_HOLD, of), (STORED_OF_HOLD, of), (OPEN_PARTS, of), *others
     )
     if not held:
         raise NotFound("There is no such hold.", hold=hold_id)
     platform_id, credits, moved_at, kind, subject_id, label, send_at, burn_order, time_zone = held[0]
-    state = PlatformState(platform_id, 0, 0, 0, moved_at, burn_order, time_zone)
-    lots = [LotState(*row) for row in slices]
-    hold = OpenHold(hold_id, credits, Subject(kind, subject_id), label, send_at, dict(demands), lots)
+    state = PlatformState(platform_id, 0, 0, 0, moved_at, 0, burn_order, time_zone)
+    hold = OpenHold(hold_id, credits, Subject(kind, subject_id), label, send_at, *parts_of(parts))
     return Opened(wire, asked, now, state, replay(stored, asked)), hold, rest
+
+
+def parts_of(rows: list[Row]) -> tuple[dict[int | None, int], list[LotState]]:
+    """The demands, in their order, and the slices from the rows of `OPEN_PARTS`."""
+    demands = {row[1]: row[3] for row in sorted(row for row in rows if row[0] is not None)}
+    return demands, [LotState(*lot) for position, *lot in rows if position is None]
 
 
 def lock_balances(opened: Opened) -> None:

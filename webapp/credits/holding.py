@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy.exc import IntegrityError
 
 from webapp.credits import slicing
-from webapp.credits.draft import Draft
 from webapp.credits.errors import (
     BadRequest,
     CreditsExpireBefore,
@@ -16,26 +15,32 @@ from webapp.credits.errors import (
     Shortfall,
 )
 from webapp.credits.operation import Opened, Request, instant_of, open_platform, request
-from webapp.credits.posting import post
+from webapp.credits.posting import Overtaken, Part, post
 from webapp.credits.quantities import credits_of, identifier_of, total_of
 from webapp.credits.state import PlatformState
 from webapp.credits.terms import Actor, Demand, Held, Subject
 from webapp.credits.wire import Statement, unit
+from webapp.errors import Refused
 
 NEXT_HOLD: Statement = ("SELECT nextval('hold_id_seq')", {})
 INSERT_HOLD = """
-WITH placed AS (
-    INSERT INTO hold (id, platform_id, credits, send_at, subject_kind, subject_id, label, placed_at, moved_at)
-    VALUES (%(hold_id)s, %(platform_id)s, %(credits)s, %(send_at)s, %(kind)s, %(subject)s, %(label)s,
-            %(at)s, %(at)s)
-), demands AS (
-    INSERT INTO hold_demand (platform_id, hold_id, list_key, list_id, position, funding, credits)
-    SELECT %(platform_id)s, %(hold_id)s, coalesce(list_id, 0), list_id, position, funding, demanded
-    FROM unnest(%(lists)s::bigint[], %(fundings)s::text[], %(demands)s::bigint[]) WITH ORDINALITY
-         AS demand (list_id, funding, demanded, position)
-)
+INSERT INTO hold (id, platform_id, credits, send_at, subject_kind, subject_id, label, placed_at, moved_at)
+SELECT %(hold_id)s::bigint, %(platform_id)s::bigint, %(held)s::bigint, %(send_at)s::timestamptz,
+       %(subject_kind)s, %(subject_id)s::bigint, %(reason)s, pool.moved_at, pool.moved_at
+FROM pool
+RETURNING 1
+"""
+INSERT_DEMANDS = """
+INSERT INTO hold_demand (platform_id, hold_id, list_key, list_id, position, funding, credits)
+SELECT %(platform_id)s::bigint, %(hold_id)s::bigint, coalesce(list_id, 0), list_id, demand.position,
+       CASE source WHEN 'list' THEN 'assigned' ELSE source END, demand.credits
+FROM pool, unnest(%(sources)s::text[], %(credits)s::bigint[], %(lists)s::bigint[]) WITH ORDINALITY
+     AS demand (source, credits, list_id, position)
+"""
+INSERT_SLICES = """
 INSERT INTO hold_slice (platform_id, hold_id, lot_id, credits)
-SELECT %(platform_id)s, %(hold_id)s, * FROM unnest(%(lots)s::bigint[], %(slices)s::bigint[])
+SELECT %(platform_id)s::bigint, %(hold_id)s::bigint, slice.*
+FROM pool, unnest(%(line_lots)s::bigint[], %(line_credits)s::bigint[]) AS slice
 """
 
 
@@ -58,12 +63,22 @@ def place_hold(
     wanted = merged(demands)
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
     asked = request_of(key, "hold", identifier_of(platform_id, "platform"), wanted, send_at, subject)
-    with unit() as wire:
-        opened = open_platform(wire, platform_id, asked, now, [i for i in wanted if i], [NEXT_HOLD])
-        if opened.stored:
-            return Held(**opened.stored)
-        hold_id = opened.others[0][0][0]
-        return write_hold(opened, hold_id, wanted, send_at, subject, label, actor)
+
+    def place(*, lock: bool) -> Held:
+        with unit() as wire:
+            lists = [list_id for list_id in wanted if list_id]
+            opened = open_platform(wire, platform_id, asked, now, lists, [NEXT_HOLD], lock=lock)
+            if opened.stored:
+                return Held(**opened.stored)
+            hold_id = opened.others[0][0][0]
+            return write_hold(opened, hold_id, wanted, send_at, subject, label, actor)
+
+    # Holds are what platforms do most, so the pool is not locked while one is planned. The plan holds if the
+    # pool's `turn` is the same when it is written: other holds only take, and the guards see to that.
+    try:
+        return place(lock=False)
+    except (Refused, Overtaken):
+        return place(lock=True)
 
 
 def merged(demands: Sequence[Demand]) -> dict[int | None, int]:
@@ -99,11 +114,11 @@ def write_hold(
     draft = opened.draft("hold", actor, subject=subject, hold_id=hold_id, reason=label)
     for list_id, needed in wanted.items():
         source = "list" if list_id in opened.state.limited else "unassigned"
-        draft.move(source, "hold", needed, list_id=list_id, hold_id=hold_id)
-    draft.move_lots("left", "held", slices_of(opened, credits, send_at), hold_id=hold_id)
+        draft.move(source, "hold", needed, list_id=list_id)
+    draft.move_lots("left", "held", slices_of(opened, credits, send_at))
     result = {"hold_id": hold_id, "credits": credits}
     try:
-        transaction_id = post(opened.wire, draft, result, first=[hold_rows(draft, send_at, label)])
+        transaction_id = post(opened.wire, draft, result, beside=hold_parts(credits, send_at))
     except IntegrityError as error:
         if "recipient_list" in str(error.orig):
             raise NotFound("There is no such list on this platform.") from error
@@ -149,22 +164,10 @@ def slices_of(opened: Opened, credits: int, send_at: datetime) -> dict[int, int]
         ) from None
 
 
-def hold_rows(draft: Draft, send_at: datetime, label: str) -> Statement:
-    assert draft.subject is not None
-    entries, lines = draft.entries, draft.lines
-    values = {
-        "hold_id": draft.hold_id,
-        "platform_id": draft.platform_id,
-        "credits": sum(entry.credits for entry in entries),
-        "send_at": send_at,
-        "kind": draft.subject.kind,
-        "subject": draft.subject.id,
-        "label": label,
-        "at": draft.at,
-        "lists": [entry.list_id for entry in entries],
-        "fundings": ["assigned" if entry.source == "list" else "unassigned" for entry in entries],
-        "demands": [entry.credits for entry in entries],
-        "lots": [line.lot_id for line in lines],
-        "slices": [line.credits for line in lines],
-    }
-    return INSERT_HOLD, values
+def hold_parts(credits: int, send_at: datetime) -> list[Part]:
+    """The hold itself; its demands and slices are the entries and lines that are recorded with it."""
+    return [
+        Part("placed", INSERT_HOLD, {"held": credits, "send_at": send_at}, 1),
+        Part("demands", INSERT_DEMANDS, {}),
+        Part("slices", INSERT_SLICES, {}),
+    ]

@@ -66,6 +66,8 @@ class CreditPool(Model):
     assigned: Mapped[int] = mapped_column(server_default=text("0"))
     received: Mapped[int] = mapped_column(server_default=text("0"))
     moved_at: Mapped[datetime] = mapped_column(server_default=text("'2000-01-01 00:00:00+00'"))
+    # How often anything but a hold has moved it: a hold planned without the lock is for one turn only.
+    turn: Mapped[int] = mapped_column(server_default=text("0"))
 
 
 class ListBalance(Model):

@@ -1,7 +1,8 @@
 """What every write begins with: its key, the locks in their order, the balances, and what is due.
 
 Lock order: idempotency key, hold, pool. The pool's row stands for the lists and lots of its platform, so
-nothing else of them needs a lock; a capture locks its hold only.
+nothing else of them needs a lock; a capture locks its hold only, which stands for its key as well. A new
+hold is planned without the pool's lock and takes it when it is written (`holding.py`).
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from typing import Any
 
 from webapp.credits.draft import Draft
 from webapp.credits.errors import BadRequest, IdempotencyConflict, NotFound
-from webapp.credits.posting import post
+from webapp.credits.posting import Overtaken, post
 from webapp.credits.state import Due, LotState, PlatformState
 from webapp.credits.terms import SYSTEM, Actor, Expired
 from webapp.credits.wire import Row, Statement, Wire
@@ -26,8 +27,8 @@ SELECT id, kind, request, result, hold_id FROM ledger_transaction
 WHERE platform_id = %(platform_id)s AND key = %(key)s
 """
 POOL = """
-SELECT pool.platform_id, pool.unassigned, pool.assigned, pool.received, pool.moved_at, platform.burn_order,
-       platform.time_zone
+SELECT pool.platform_id, pool.unassigned, pool.assigned, pool.received, pool.moved_at, pool.turn,
+       platform.burn_order, platform.time_zone
 FROM credit_pool AS pool JOIN platform ON platform.id = pool.platform_id
 WHERE pool.platform_id = %(platform_id)s
 """
@@ -100,6 +101,7 @@ class Opened:
     state: PlatformState
     stored: dict[str, Any] | None = None
     others: list[list[Row]] = field(default_factory=list)
+    locked: bool = True
 
     @property
     def at(self) -> datetime:
@@ -116,6 +118,7 @@ class Opened:
             burn_order=self.state.burn_order,
             key=self.request.key,
             request=self.request.digest,
+            turn=None if self.locked else self.state.turn,
             **facts,
         )
 
@@ -127,18 +130,25 @@ def open_platform(
     now: datetime,
     list_ids: Iterable[int] | None = None,
     others: Iterable[Statement] = (),
+    *,
+    lock: bool = True,
 ) -> Opened:
     """Locks the key and the pool, reads the balances and expires what is due.
+
+    Without `lock` the balances may be old when they are written to, which the drafts then guard against;
+    where something is due `Overtaken` is raised.
 
     `list_ids` narrows the limited lists to read; None reads all. The rows of `others`, asked in the same
     round trip, are in the answer. Raises `NotFound`, `IdempotencyConflict`.
     """
     of = {"platform_id": platform_id, "key": asked.key}
     _, stored, pool, lots, limited, *rest = wire.ask_all(
-        (LOCK_KEY, {"lock": asked.lock}), (STORED, of), *balances(platform_id, list_ids, lock=True), *others
+        (LOCK_KEY, {"lock": asked.lock}), (STORED, of), *balances(platform_id, list_ids, lock=lock), *others
     )
-    opened = Opened(wire, asked, now, state_of(pool, lots, limited), replay(stored, asked), rest)
+    opened = Opened(wire, asked, now, state_of(pool, lots, limited), replay(stored, asked), rest, lock)
     if opened.stored is None:
+        if not lock and opened.state.due_instants(opened.at):
+            raise Overtaken
         expire_first(opened, complete=list_ids is None)
     return opened
 

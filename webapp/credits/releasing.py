@@ -76,8 +76,8 @@ def write_release(
     slices = hold.in_burn_order(opened.state)[::-1]
     taken = slicing.take(credits, [(lot.id, lot.credits_left) for lot in slices])
     dead = {lot.id: taken[lot.id] for lot in slices if lot.id in taken and not lot.valid_at(opened.at)}
-    draft.move_lots("held", "expired", dead, hold_id=hold.id)
-    draft.move_lots("held", "left", {lot: n for lot, n in taken.items() if lot not in dead}, hold_id=hold.id)
+    draft.move_lots("held", "expired", dead)
+    draft.move_lots("held", "left", {lot: n for lot, n in taken.items() if lot not in dead})
     give_back(draft, opened, wanted, sum(dead.values()))
     result = {"hold_id": hold.id, "credits": credits, "expired": sum(dead.values())}
     return Released(post(opened.wire, draft, result), hold.id, credits, sum(dead.values()))
@@ -93,8 +93,8 @@ def give_back(draft: Draft, opened: Opened, wanted: Mapping[int | None, int], ex
     for list_id, credits in wanted.items():
         dead = off.get(list_id, 0)
         target = "list" if list_id in opened.state.limited else "unassigned"
-        draft.move("hold", target, credits - dead, list_id=list_id, hold_id=draft.hold_id)
-        draft.move("hold", "expired", dead, list_id=list_id, hold_id=draft.hold_id)
+        draft.move("hold", target, credits - dead, list_id=list_id)
+        draft.move("hold", "expired", dead, list_id=list_id)
 
 
 def reschedule(

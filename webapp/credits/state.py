@@ -45,6 +45,7 @@ class PlatformState:
     assigned: int
     received: int
     moved_at: datetime
+    turn: int
     burn_order: BurnOrder
     time_zone: str
     lots: dict[int, LotState] = field(default_factory=dict)

@@ -112,6 +112,7 @@ def create_credit_pool() -> None:
             server_default=sa.text("'2000-01-01 00:00:00+00'"),
             nullable=False,
         ),
+        sa.Column("turn", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
             "unassigned + assigned <= received AND received <= 9007199254740991",
             name=op.f("ck_credit_pool_within_received"),
