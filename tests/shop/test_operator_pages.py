@@ -202,6 +202,21 @@ def test_a_second_payment_of_a_paid_order_is_refused_on_its_page(olga, order_id)
     assert "bank 4711" in answer.text and 'id="order"' in answer.text
 
 
+def test_a_payment_on_another_order_already_is_recorded_only_when_it_was_for_both(olga, platform, small):
+    first, second = place(platform.id, small, "a"), place(platform.id, small, "b")
+    olga.post(f"/operator/orders/{first}/pay", data={"reference": "bank 1"})
+    before = engine.balance(platform.id, now=clock.now()).available
+    asked = olga.post(f"/operator/orders/{second}/pay", data={"reference": "bank 1"})
+    assert asked.status_code == 409
+    assert f"Order {first} was paid by bank 1 already" in asked.text
+    assert f'href="/operator/orders/{first}"' in asked.text
+    assert 'value="bank 1"' in asked.text, "what was typed is kept"
+    assert engine.balance(platform.id, now=clock.now()).available == before
+    given = {"reference": "bank 1", "for_several": "y"}
+    assert olga.post(f"/operator/orders/{second}/pay", data=given).status_code == 303
+    assert engine.balance(platform.id, now=clock.now()).available == 2 * before
+
+
 @pytest.mark.parametrize("reference", ["", "   ", "x" * 141])
 def test_a_payment_without_a_reference_is_not_recorded(olga, order_id, reference):
     answer = olga.post(f"/operator/orders/{order_id}/pay", data={"reference": reference}, headers=HTMX)

@@ -6,7 +6,7 @@ from typing import Any
 from flask_babel import gettext
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
-from wtforms import Field, Form, HiddenField, StringField, TextAreaField
+from wtforms import BooleanField, Field, Form, HiddenField, StringField, TextAreaField
 from wtforms.validators import AnyOf, DataRequired, InputRequired, Length, StopValidation
 from wtforms.widgets import HiddenInput, TextInput
 
@@ -116,6 +116,7 @@ class PaymentForm(FlaskForm):  # type: ignore[misc]
         filters=[stripped],
         validators=[DataRequired(_("Enter the reference of the payment.")), Length(1, 140)],
     )
+    for_several = BooleanField(_("This payment was for both orders"))
 
 
 class SellerForm(FlaskForm):  # type: ignore[misc]

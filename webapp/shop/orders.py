@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from flask_babel import gettext as _
-from sqlalchemy import column, select, table
+from sqlalchemy import column, func, select, table
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -36,6 +36,23 @@ class OrderKeyReused(Refused):
     slug = "idempotency-conflict"
 
 
+class ReferenceUsed(Refused):
+    """The same payment is recorded on another order: a slip, unless somebody paid for both at once."""
+
+    slug = "wrong-state"
+
+    def __init__(self, other: Order) -> None:
+        super().__init__(
+            _(
+                "Order %(order)s was paid by %(reference)s already. If that payment was for both orders, say "
+                "so below; otherwise check the reference.",
+                order=other.id,
+                reference=other.payment_reference,
+            ),
+            order=other.id,
+        )
+
+
 def place_order(
     platform_id: int,
     *,
@@ -66,11 +83,14 @@ def place_order(
         return earlier
 
 
-def mark_paid(order_id: int, *, reference: str, actor: Actor, now: datetime) -> Order:
+def mark_paid(
+    order_id: int, *, reference: str, actor: Actor, now: datetime, for_several: bool = False
+) -> Order:
     """Record a payment and create its credits, both or neither, however often the notice comes.
 
     `reference` is the payment's own, from the bank or the provider: the same one again changes nothing.
-    Raises `OrderRefused` for a cancelled order, or one paid by another payment; `NoSuchOrder`.
+    Raises `OrderRefused` for a cancelled order, or one paid by another payment; `ReferenceUsed` when the
+    payment is recorded on another order and was not said to be `for_several`; `NoSuchOrder`.
     """
     with transaction() as session:
         order = _lock(session, order_id)
@@ -80,6 +100,8 @@ def mark_paid(order_id: int, *, reference: str, actor: Actor, now: datetime) -> 
             )
         if order.status == "paid":
             return _paid_again(order, reference)
+        if not for_several:
+            _check_unused(session, reference)
         return _credit(session, order, reference, actor, now)
 
 
@@ -164,6 +186,14 @@ def _paid_again(order: Order, reference: str) -> Order:
             )
         )
     return order
+
+
+def _check_unused(session: Session, reference: str) -> None:
+    """Of two orders that get one reference at the same time, the second waits and is asked."""
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(reference, 0))))
+    query = select(Order).where(Order.payment_reference == reference).order_by(Order.id).limit(1)
+    if other := session.scalars(query).one_or_none():
+        raise ReferenceUsed(other)
 
 
 def _credit(session: Session, order: Order, reference: str, actor: Actor, now: datetime) -> Order:

@@ -9,7 +9,7 @@ from webapp import clock
 from webapp.accounts.access import current_actor, requires
 from webapp.shop.forms import PaymentForm, SellerForm
 from webapp.shop.models import Order
-from webapp.shop.orders import OrderRefused, cancel, mark_paid
+from webapp.shop.orders import OrderRefused, ReferenceUsed, cancel, mark_paid
 from webapp.shop.payments import PROVIDERS
 from webapp.shop.references import order_of
 from webapp.shop.seller import change_seller, seller
@@ -48,9 +48,16 @@ def pay_order(order_id: int) -> Response:
     if not form.validate_on_submit():
         return invalid("shop/order.html", "shop/_order.html", **page)
     try:
-        mark_paid(order_id, reference=str(form.reference.data), actor=current_actor(), now=clock.now())
-    except OrderRefused as refused:
-        answer = render("shop/order.html", "shop/_order.html", **(page | {"refusal": refused.sentence}))
+        mark_paid(
+            order_id,
+            reference=str(form.reference.data),
+            actor=current_actor(),
+            now=clock.now(),
+            for_several=form.for_several.data,
+        )
+    except (OrderRefused, ReferenceUsed) as refused:
+        page |= {"refusal": refused.sentence, "other_order_id": refused.facts.get("order")}
+        answer = render("shop/order.html", "shop/_order.html", **page)
         answer.status_code = status_of(refused)
         return answer
     return see_other(
