@@ -76,7 +76,16 @@ def register_features(app: "Flask") -> None:
     for feature in (accounts, audience, campaigns, credits, pricing, reports, shop):
         app.register_blueprint(feature.blueprint)
     home.init_app(app)
+    register_sending(app)
     register_erasers()
+
+
+def register_sending(app: "Flask") -> None:
+    from webapp.campaigns import gateways
+    from webapp.campaigns import settings as sending
+
+    gateways.check(app.config["SETTINGS"].gateway)
+    sending.init_app(app)
 
 
 def register_erasers() -> None:

@@ -136,7 +136,7 @@ def secret_key(environ: Mapping[str, str], instance: Path) -> str:
     """What signs sessions and links: set, or generated at the first start and kept in `instance`."""
     given = text(environ, "SECRET_KEY")
     if given is None:
-        return kept_secret(instance / "secret_key")
+        return kept_secret(instance / "secret_key", "SECRET_KEY")
     if len(given) < SECRET_MIN_CHARACTERS:
         raise SettingError(
             f"SECRET_KEY has {len(given)} characters; give at least {SECRET_MIN_CHARACTERS} random ones, "
@@ -157,8 +157,11 @@ def secret_key_fallbacks(environ: Mapping[str, str]) -> tuple[str, ...]:
     return keys
 
 
-def kept_secret(path: Path) -> str:
-    """The secret in this file; whichever process comes first makes it, whole or not at all."""
+def kept_secret(path: Path, setting: str) -> str:
+    """The secret in this file; whichever process comes first makes it, whole or not at all.
+
+    `setting` is what may be set instead: it must be, where several machines share a secret.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -167,7 +170,7 @@ def kept_secret(path: Path) -> str:
     except OSError as error:
         raise SettingError(
             f"{path} cannot be read or written ({error.strerror}). Set SMS_CREDITS_INSTANCE to a folder "
-            "of your own, or SECRET_KEY."
+            f"of your own, or {setting}."
         ) from error
 
 

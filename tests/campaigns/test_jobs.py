@@ -24,12 +24,11 @@ ROME = ZoneInfo("Europe/Rome")
 
 
 @pytest.fixture
-def sandbox(app, sending, serving, database):
+def sandbox(app, sending, serving, database, monkeypatch):
     settings = sending(Mischief(refused_share=0.1, receipt_delay_s=0))
-    app.extensions[EXTENSION] = settings
+    monkeypatch.setitem(app.extensions, EXTENSION, settings)
     with time_machine.travel(NOW, tick=False):
         yield serving(settings)
-    del app.extensions[EXTENSION]
 
 
 def scheduled(platform, send_local="", people=60):

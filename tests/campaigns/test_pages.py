@@ -14,6 +14,7 @@ from webapp.campaigns import dispatching, drafts, intents, receipts, scheduling
 from webapp.campaigns.drafts import Draft
 from webapp.campaigns.gateways.signing import HEADER, signature
 from webapp.campaigns.models import Campaign, Message
+from webapp.campaigns.settings import EXTENSION
 from webapp.credits import engine
 from webapp.db import db
 
@@ -526,12 +527,10 @@ def signed(settings, reports, at=NOW):
 
 
 @pytest.fixture
-def gateway_settings(app, sending):
-    from webapp.campaigns.settings import EXTENSION
-
-    app.extensions[EXTENSION] = sending()
-    yield app.extensions[EXTENSION]
-    del app.extensions[EXTENSION]
+def gateway_settings(app, sending, monkeypatch):
+    settings = sending()
+    monkeypatch.setitem(app.extensions, EXTENSION, settings)
+    return settings
 
 
 def report(campaign, index, status="delivered", key="1", at=NOW):

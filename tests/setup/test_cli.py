@@ -68,6 +68,26 @@ def test_a_wrong_setting_is_a_sentence_and_status_1(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SMS_CREDITS_GATEWAY", "carrier-pigeon"),
+        ("SMS_CREDITS_GATEWAY_URL", "nowhere"),
+        ("SMS_CREDITS_BATCH_MESSAGES", "0"),
+        ("SMS_CREDITS_LEASE_S", "soon"),
+        ("SMS_CREDITS_SANDBOX_LOST_ANSWER_SHARE", "2"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "web", "worker"])
+def test_a_wrong_setting_of_sending_is_refused_at_the_start(
+    run: Run, monkeypatch: pytest.MonkeyPatch, command: str, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    refused = run(command)
+    assert refused.exit_code == 1
+    assert f"{name} is '{value}'" in refused.stderr
+
+
 def test_a_database_that_is_not_there_is_a_sentence(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
     refused = run("worker")

@@ -1,16 +1,16 @@
 """Settings of sending: which gateway, how to reach it, how much at a time, and how the sandbox misbehaves."""
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import current_app
+from flask import Flask, current_app
 
-from webapp.config import SettingError, Settings
+from webapp.config import SettingError, Settings, kept_secret
 
+KEY = "SMS_CREDITS_GATEWAY_KEY"
 KEY_FILE = "gateway.key"
 EXTENSION = "sms_credits.sending"
 
@@ -55,7 +55,7 @@ def read(settings: Settings, environ: Mapping[str, str] = os.environ) -> Sending
     return SendingSettings(
         gateway=settings.gateway,
         url=address(environ, "SMS_CREDITS_GATEWAY_URL", sandbox_url),
-        key=environ.get("SMS_CREDITS_GATEWAY_KEY") or kept_key(settings.instance / KEY_FILE),
+        key=environ.get(KEY) or kept_secret(settings.instance / KEY_FILE, KEY),
         receipts_url=address(environ, "SMS_CREDITS_RECEIPTS_URL", receipts_url),
         store=Path(store),
         batch_messages=int(number(environ, "SMS_CREDITS_BATCH_MESSAGES", 500, 1, 10_000)),
@@ -96,30 +96,12 @@ def address(environ: Mapping[str, str], name: str, default: str) -> str:
     return url.rstrip("/")
 
 
-def kept_key(path: Path) -> str:
-    """The key in this file, made by whichever process comes first. Several machines set it instead."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        write_once(path, secrets.token_urlsafe(32))
-    return path.read_text().strip()
-
-
-def write_once(path: Path, text: str) -> None:
-    """Puts the text where nothing is yet, whole or not at all; what somebody else put there stays."""
-    own = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(own, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    try:
-        os.link(own, path)
-    except FileExistsError:
-        pass
-    finally:
-        own.unlink()
+def init_app(app: Flask) -> None:
+    """Reads the settings of sending, so that a wrong one is refused at the start and not by the first job."""
+    app.extensions[EXTENSION] = read(app.config["SETTINGS"])
 
 
 def current() -> SendingSettings:
-    """The settings of sending of the running application, read once."""
-    if EXTENSION not in current_app.extensions:
-        current_app.extensions[EXTENSION] = read(current_app.config["SETTINGS"])
+    """The settings of sending of the running application."""
     found: SendingSettings = current_app.extensions[EXTENSION]
     return found

@@ -10,9 +10,14 @@ from webapp.config import SettingError
 GATEWAYS: Mapping[str, Callable[[SendingSettings], Gateway]] = {"sandbox": SandboxGateway}
 
 
+def check(name: str) -> None:
+    """Raises `SettingError` for a gateway there is not."""
+    if name not in GATEWAYS:
+        known = ", ".join(sorted(GATEWAYS))
+        raise SettingError(f"SMS_CREDITS_GATEWAY is {name!r}; known are: {known}.")
+
+
 def gateway(settings: SendingSettings) -> Gateway:
     """The gateway the settings name. Raises `SettingError`."""
-    if settings.gateway not in GATEWAYS:
-        known = ", ".join(sorted(GATEWAYS))
-        raise SettingError(f"SMS_CREDITS_GATEWAY is {settings.gateway!r}; known are: {known}.")
+    check(settings.gateway)
     return GATEWAYS[settings.gateway](settings)
