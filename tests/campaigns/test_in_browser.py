@@ -234,6 +234,27 @@ def test_a_character_is_replaced_by_its_button_and_the_saving_is_true(window, ma
     assert f"saves {before - int(total(page).inner_text())} credits" in words
 
 
+def test_costly_characters_and_cuts_are_marked_where_they_are_written(window, made):
+    page = window()
+    page.goto(f"/campaigns/{made['draft']}/compose")
+    text = page.get_by_label("Text", exact=True)
+    text.fill("It’s\u00a0[5 €] {{off}} for {first_name}" + " and all is new" * 9)
+    mirror = page.locator(".mirror")
+    expect(mirror.locator("mark.offender")).to_have_text(["’", "\u00a0"])
+    expect(mirror.locator("mark[data-drawn='\u237d']")).to_have_count(1)
+    expect(mirror.locator(".cut")).to_have_count(2)
+    text.fill("[5 €] {{off}} for {first_name}, line by line\n" * 4)
+    expect(page.locator(".text-count")).to_contain_text("GSM-7")
+    expect(mirror.locator("mark.offender")).to_have_count(0)
+    expect(mirror.locator("mark.wide")).to_have_text(["[", "€", "]", "{{", "}}"] * 4)
+    same = "(one, two) => one.clientWidth === two.clientWidth && one.scrollHeight === two.scrollHeight"
+    assert page.evaluate(f"({same})(document.getElementById('text'), document.querySelector('.mirror'))"), (
+        "the layer wraps as the text does"
+    )
+    assert mirror.get_attribute("aria-hidden") == "true"
+    assert page.problems == []
+
+
 def test_sending_goes_from_the_draft_to_its_campaign(window, made):
     page = window()
     page.goto(f"/campaigns/{made['draft']}/compose")

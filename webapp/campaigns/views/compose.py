@@ -19,6 +19,7 @@ from webapp.campaigns.models import Campaign
 from webapp.campaigns.quoting import Quoted
 from webapp.campaigns.views import ID, blueprint
 from webapp.campaigns.views.common import WRITERS, own_campaign, platform_zone
+from webapp.campaigns.writing_marks import writing_marks
 from webapp.db import db
 from webapp.web.htmx import invalid, render, see_other, wants_fragment
 
@@ -78,6 +79,7 @@ def context_of(
         "not_found": action == "find" and bool(sought) and wanted is None,
         "sought": sought,
         "parts": marking.marked_parts(shown.segmentation) if shown else (),
+        "marks": writing_marks(quoted.template, shown),
         "savings": savings.savings(quoted) if with_savings else None,
         "dearer": savings.dearer(quoted),
         "other_lists": other_lists(campaign.platform_id, draft.list_ids),
