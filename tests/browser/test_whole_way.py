@@ -1,7 +1,8 @@
 """The whole way, from an empty installation to the report, as three people in three browsers.
 
-The same steps with and without JavaScript. At the end the charge is compared with the quote, with a slow
-count of the texts in the gateway's own store, with the report and with its Excel file.
+The same steps with and without JavaScript, sent now and at a date and time. At the end the charge is
+compared with the quote, with a slow count of the texts in the gateway's own store, with the report and with
+its Excel file.
 """
 
 import contextlib
@@ -35,7 +36,7 @@ FIGURES = Path(pricing_plugins.world_rates.__file__).with_name("figures.csv")
 ZONE = ZoneInfo("Europe/Rome")
 
 
-@pytest.fixture(params=[True, False], ids=["javascript", "no javascript"])
+@pytest.fixture
 def people(request: pytest.FixtureRequest, browser: Browser, installation: Installation) -> Iterator[People]:
     made = People(browser, installation.url, javascript=request.param)
     yield made
@@ -214,8 +215,14 @@ def report_says(page: Page, credits: int) -> None:
     expect(page.get_by_role("row", name=re.compile("Surprise"))).to_contain_text(f"{credits:,}")
 
 
+@pytest.mark.parametrize(
+    ("people", "scheduled"),
+    [(True, True), (False, True), (False, False)],
+    ids=["javascript, at a time", "no javascript, at a time", "no javascript, now"],
+    indirect=["people"],
+)
 def test_three_people_go_the_whole_way(
-    people: People, installation: Installation, rows: list[Row], tmp_path: Path
+    people: People, scheduled: bool, installation: Installation, rows: list[Row], tmp_path: Path
 ) -> None:
     words = (
         "user",
@@ -240,9 +247,7 @@ def test_three_people_go_the_whole_way(
     marketer_imports(marketer, file, people.javascript)
     admin_assigns(admin)
 
-    at = (
-        (datetime.now(ZONE) + timedelta(seconds=65)).strftime("%Y-%m-%dT%H:%M") if people.javascript else None
-    )
+    at = (datetime.now(ZONE) + timedelta(seconds=65)).strftime("%Y-%m-%dT%H:%M") if scheduled else None
     quoted = marketer_composes(marketer, at, people.javascript)
     charged = charged_when_all_is_sent(marketer, people.javascript)
     counted, phones = slow_count(installation.gateway_store)

@@ -295,6 +295,24 @@ def test_two_tabs_are_told_of_each_other(window, made):
     expect(one.get_by_label("Name")).to_have_value("From two")
 
 
+LINES_OF_WORDS = """cell => {
+  const range = document.createRange(), text = cell.firstChild;
+  return [...text.data.matchAll(/\\S+/g)].map((word) => {
+    range.setStart(text, word.index);
+    range.setEnd(text, word.index + word[0].length);
+    return range.getClientRects().length;
+  });
+}"""
+
+
+def test_the_names_of_lists_keep_their_words_whole_on_a_phone(window, made):
+    page = window("admin", width=360)
+    page.goto(f"/campaigns/{made['short']}/compose")
+    names = page.locator(".quote-table tbody th").filter(has_text="Shop customers").all()
+    assert names
+    assert [name.evaluate(LINES_OF_WORDS) for name in names] == [[1, 1]] * len(names)
+
+
 PAGES = {
     "index": ("marketer", "/campaigns"),
     "index-empty": ("newcomer", "/campaigns"),
