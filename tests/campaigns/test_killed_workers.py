@@ -51,9 +51,11 @@ def ends(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if found else None
 
 
-def kill(pid: int) -> None:
+def kill(pid: int) -> bool:
+    """Ends a child; whether it was alive until then and this is what ended it."""
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    _pid, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status) == -signal.SIGKILL
 
 
 def worker(app: Flask, settings: SendingSettings, campaign_id: int) -> None:
@@ -94,10 +96,10 @@ def kept_by(settings: SendingSettings) -> list[tuple[str, str, str, int]]:
 def send_among_kills(
     app: Flask, settings: SendingSettings, campaign: Confirmed, *, kills: int, workers: int, seed: int
 ) -> None:
-    """Kills workers `kills` times, now and then the gateway too, then lets a last one finish."""
+    """Kills live workers `kills` times, now and then the gateway too, then lets a last one finish."""
     luck = random.Random(seed)
     with sandbox(settings) as running:
-        done = 0
+        done, deadline = 0, time.monotonic() + PATIENCE_S
         while done < kills:
             pids = [child(lambda: worker(app, settings, campaign.campaign_id)) for _ in range(workers)]
             time.sleep(luck.uniform(0.0, LONGEST_LIFE_S))
@@ -106,9 +108,9 @@ def send_among_kills(
             for pid in pids:
                 status = ends(pid)
                 assert status in (None, 0), "a worker failed by itself"
-                if status is None:
-                    kill(pid)
-                done += 1
+                done += status is None and kill(pid)
+            if time.monotonic() > deadline:
+                pytest.fail(f"all was sent when only {done} workers had been killed at work")
         last, deadline = (
             child(lambda: worker(app, settings, campaign.campaign_id)),
             time.monotonic() + PATIENCE_S,
