@@ -576,6 +576,33 @@ def test_r11_a_quote_is_told_what_lists_may_spend_at_the_send_time(platform, sho
     )
 
 
+def test_r12_a_quote_for_a_swap_is_told_what_the_swap_may_spend(platform, shop, vip):
+    grant(platform, 50, JUNE)
+    grant(platform, 20)
+    assign(platform, {vip: 40})
+    held = hold(platform, {shop: 25, vip: 35}, send_at=NOW)
+    told = engine.funding(platform, [shop, vip], now=NOW, send_at=NOW, releasing=held.hold_id)
+    assert (told.unassigned, told.limited, told.usable) == (30, {vip: 40}, 70)
+    with pytest.raises(InsufficientCredits):
+        reschedule(held.hold_id, {shop: 31, vip: 40})
+    swapped = reschedule(held.hold_id, {shop: 30, vip: 40})
+    assert totals(platform) == (0, 0, 70)
+    free(platform, [vip])
+    told = engine.funding(platform, [vip], now=NOW, send_at=NOW, releasing=swapped.hold_id)
+    assert (told.unassigned, told.limited) == (70, {}), "what a list held goes where releasing brings it"
+
+
+def test_r12_what_has_expired_in_a_hold_is_not_available_to_its_swap(platform, vip):
+    grant(platform, 50, JUNE)
+    assign(platform, {vip: 40})
+    held = hold(platform, {vip: 30}, send_at=NOW)
+    grant(platform, 20, now=expires_at(JUNE))
+    told = engine.funding(
+        platform, [vip], now=expires_at(JUNE), send_at=expires_at(JUNE), releasing=held.hold_id
+    )
+    assert (told.unassigned, told.limited, told.usable) == (20, {vip: 0}, 20)
+
+
 def test_r11_a_refused_hold_changes_nothing_and_its_key_may_be_tried_again(platform):
     grant(platform, 10, JUNE)
     before = rows_of_ledger()
