@@ -45,7 +45,7 @@ bench: setup ## Measure counting, quoting, importing and the ledger, beside what
 	@$(BIN)/python -m benchmarks.import
 	@$(BIN)/python -m benchmarks.ledger
 
-soak: setup ## The long tests: a hundred killed workers
+soak: setup ## The long tests: ten thousand histories, killed operations and workers
 	@$(BIN)/pytest -q -m soak
 
 screenshots: setup ## The pictures of the README, from a running installation

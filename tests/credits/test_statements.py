@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from psycopg._queries import MAX_CACHED_STATEMENT_LENGTH, MAX_CACHED_STATEMENT_PARAMS
 
 from tests.credits.ledgers import (
     ADA,
@@ -55,6 +56,9 @@ def asked(monkeypatch):
 
     def counted(wire, *statements):
         trips.append(len(statements))
+        for sql, values in statements:  # what is longer psycopg parses anew at every call
+            assert len(sql) <= MAX_CACHED_STATEMENT_LENGTH
+            assert len(values) <= MAX_CACHED_STATEMENT_PARAMS
         return ask_all(wire, *statements)
 
     monkeypatch.setattr(Wire, "ask_all", counted)

@@ -62,7 +62,8 @@ WHEN ((OLD.id, OLD.platform_id, OLD.credits, OLD.send_at, OLD.subject_kind, OLD.
 EXECUTE FUNCTION refuse_change()
 """
 
-# One set-based comparison a statement, where three foreign keys a message would be three look-ups each.
+# One comparison a statement, where three foreign keys a message would be three look-ups each. The entries are
+# a subquery of each group, which is a look-up whatever the planner believes: joined, they were scanned.
 CHARGES_MATCH_ENTRIES = """
 CREATE FUNCTION charges_match_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -70,11 +71,11 @@ BEGIN
         SELECT FROM (SELECT platform_id, transaction_id, coalesce(list_id, 0) AS list_key,
                             sum(credits) AS credits
                      FROM fresh GROUP BY 1, 2, 3) AS charged
-        LEFT JOIN ledger_entry AS entry
-          ON entry.transaction_id = charged.transaction_id AND entry.platform_id = charged.platform_id
-             AND entry.source = 'hold' AND entry.target = 'spent'
-             AND coalesce(entry.list_id, 0) = charged.list_key
-        WHERE entry.credits IS DISTINCT FROM charged.credits) THEN
+        WHERE charged.credits IS DISTINCT FROM (
+            SELECT sum(entry.credits) FROM ledger_entry AS entry
+            WHERE entry.transaction_id = charged.transaction_id AND entry.platform_id = charged.platform_id
+              AND entry.source = 'hold' AND entry.target = 'spent'
+              AND coalesce(entry.list_id, 0) = charged.list_key)) THEN
         RAISE EXCEPTION 'charges differ from the entries of their transaction'
             USING ERRCODE = 'check_violation', CONSTRAINT = 'ck_charge_matches_entries', TABLE = 'charge';
     END IF;
