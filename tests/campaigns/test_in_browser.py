@@ -311,6 +311,10 @@ def test_the_names_of_lists_keep_their_words_whole_on_a_phone(window, made):
     names = page.locator(".quote-table tbody th").filter(has_text="Shop customers").all()
     assert names
     assert [name.evaluate(LINES_OF_WORDS) for name in names] == [[1, 1]] * len(names)
+    for table in page.locator(".quote-table").all():
+        assert table.evaluate("one => one.scrollWidth <= one.parentElement.clientWidth"), (
+            "figures are cut off"
+        )
 
 
 PAGES = {
