@@ -63,7 +63,7 @@ EXECUTE FUNCTION refuse_change()
 """
 
 # One comparison a statement, where three foreign keys a message would be three look-ups each. The entries are
-# a subquery of each group, which is a look-up whatever the planner believes: joined, they were scanned.
+# a subquery of each group, which leaves the planner no other way than a look-up.
 CHARGES_MATCH_ENTRIES = """
 CREATE FUNCTION charges_match_entries() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
