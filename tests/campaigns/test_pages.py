@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
@@ -10,7 +11,7 @@ import time_machine
 from tests.campaigns.makers import ADA, NOW, FakeGateway, confirmed, grant, italians, make_list
 from tests.personas import make_person, sign_in
 from webapp.audience import recipients
-from webapp.campaigns import dispatching, drafts, intents, receipts, scheduling
+from webapp.campaigns import dispatching, drafts, intents, quoting, receipts, scheduling
 from webapp.campaigns.drafts import Draft
 from webapp.campaigns.gateways.signing import HEADER, signature
 from webapp.campaigns.models import Campaign, Message
@@ -18,6 +19,7 @@ from webapp.campaigns.settings import EXTENSION
 from webapp.credits import engine
 from webapp.db import db
 
+ROME = ZoneInfo("Europe/Rome")
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://localhost/x"}
 
 
@@ -148,7 +150,7 @@ def test_a_new_campaign_is_a_draft_and_pressing_twice_makes_one(ada, platform):
 
 def test_the_quote_on_the_page_is_the_quote_of_the_engine(ada, draft, platform):
     grant(platform.id, 1000)
-    quoted = scheduling.quote_reschedule(draft, "", zone=scheduling.ZoneInfo("Europe/Rome"), now=NOW)
+    quoted = scheduling.quote_reschedule(draft, "", zone=ROME, now=NOW)
     page = ada.get(f"/campaigns/{draft.id}/compose").text
     assert f'data-figure="total">{quoted.credits}</b>' in page
     assert fingerprint(page) == quoted.fingerprint
@@ -258,6 +260,49 @@ def test_a_button_replaces_what_makes_the_text_dear(ada, draft, platform):
     saved = db.session.get(Campaign, draft.id)
     ada.post(f"/campaigns/{draft.id}/compose", data=form(saved, do="save-by:all"))
     assert db.session.get(Campaign, draft.id).text.startswith('It\'s our "sale"')
+
+
+def test_two_wordings_stand_side_by_side_with_what_each_costs(ada, draft, platform):
+    url = f"/campaigns/{draft.id}/wording"
+    given = form(draft, text="x" * 161, other="y" * 160, do="compare")
+    shown = ada.post(url, data=given, headers=HTMX).text
+    assert shown.lstrip().startswith('<details id="wording"')
+    dear, cheap = (
+        quoting.quote_draft(
+            platform.id, Draft("", "SHOP", "x" * n, "", draft.list_ids), zone=ROME, now=NOW
+        ).credits
+        for n in (161, 160)
+    )
+    assert f"<b>{dear}</b>" in shown
+    assert f"<b>{cheap}</b>" in shown
+    assert f"saves {dear - cheap} credits" in shown
+    back = ada.post(url, data=given | {"text": "y" * 160, "other": "x" * 161}, headers=HTMX).text
+    assert f"costs {dear - cheap} credits more" in back
+    assert "x" * 161 not in db.session.get(Campaign, draft.id).text, "comparing saves nothing"
+
+
+def test_without_javascript_the_comparison_is_on_the_page_and_nothing_typed_is_lost(ada, draft):
+    given = form(draft, text="not saved yet", other="another", do="compare")
+    page = ada.post(f"/campaigns/{draft.id}/wording", data=given).text
+    assert "Both cost the same." in page
+    assert ">not saved yet</textarea>" in page
+    assert ">another</textarea>" in page
+
+
+def test_a_wording_that_cannot_be_priced_says_why(ada, draft):
+    url = f"/campaigns/{draft.id}/wording"
+    for other, sentence in (("Hi {nickname}", "nickname"), ("", "Write what the message should say")):
+        shown = ada.post(url, data=form(draft, other=other, do="compare"), headers=HTMX).text
+        assert sentence in shown
+        assert "Use the other" not in shown
+
+
+def test_the_other_wording_is_taken_by_its_button(ada, draft):
+    ada.post(f"/campaigns/{draft.id}/compose", data=form(draft, other="Ciao\r\nAda", do="use"))
+    assert db.session.get(Campaign, draft.id).text == "Ciao\nAda"
+    saved = db.session.get(Campaign, draft.id)
+    ada.post(f"/campaigns/{draft.id}/compose", data=form(saved, other=" ", do="use"))
+    assert db.session.get(Campaign, draft.id).text == "Ciao\nAda", "an empty one is no wording"
 
 
 @pytest.mark.parametrize("word", ["fix:zz", "fix:", "all", "emoji", "trim:7", "nonsense", ""])

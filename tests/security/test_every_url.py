@@ -41,6 +41,7 @@ BUTTONS = {
     "campaigns.cancel",
     "campaigns.delete",
     "campaigns.duplicate",
+    "campaigns.compare_wording",
     "campaigns.find_savings",
     "campaigns.new",
     "campaigns.pause",

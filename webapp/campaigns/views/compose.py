@@ -13,12 +13,13 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp import clock
 from webapp.accounts.access import requires
 from webapp.audience.models import RecipientList
-from webapp.campaigns import drafts, marking, previews, quoting, savings
+from webapp.campaigns import drafts, marking, previews, quoting, savings, wordings
 from webapp.campaigns.drafts import Draft, DraftChanged
 from webapp.campaigns.models import Campaign
 from webapp.campaigns.quoting import Quoted
 from webapp.campaigns.views import ID, blueprint
 from webapp.campaigns.views.common import WRITERS, own_campaign, platform_zone
+from webapp.campaigns.wordings import Comparison
 from webapp.campaigns.writing_marks import writing_marks
 from webapp.db import db
 from webapp.web.htmx import invalid, render, see_other, wants_fragment
@@ -87,7 +88,14 @@ def context_of(
         "zone": platform_zone().key,
         "name_of_list": {chosen.list_id: chosen.name for chosen in quoted.lists},
         "shown_credits": request.form.get("shown_credits", type=int),
+        "other_text": "" if action == "use" else request.form.get("other", "")[:10_000],
+        "comparison": comparison_of(campaign, quoted) if action == "compare" else None,
     }
+
+
+def comparison_of(campaign: Campaign, quoted: Quoted) -> Comparison:
+    other = request.form.get("other", "")
+    return wordings.compare(campaign.platform_id, quoted, other, zone=platform_zone(), now=clock.now())
 
 
 def other_lists(platform_id: int, list_ids: tuple[int, ...]) -> list[RecipientList]:
@@ -165,7 +173,9 @@ def save(campaign_id: int) -> AnyResponse:
 
 def changed(campaign: Campaign, action: str) -> Response:
     """What a button changed: the lists or the text. The page then asks for the price by itself."""
-    fragment = "campaigns/_text_changed.html" if action == "save-by" else "campaigns/_to_changed.html"
+    fragment = (
+        "campaigns/_text_changed.html" if action in ("save-by", "use") else "campaigns/_to_changed.html"
+    )
     context = context_of(campaign, drafts.draft_of(campaign), with_savings=False)
     response = render(fragment, fragment, refusal=None, conflict=None, **context)
     response.headers["HX-Trigger"] = json.dumps({"draft-changed": {"target": "#compose"}})
@@ -187,6 +197,8 @@ def acted(campaign: Campaign, given: Sent) -> Draft:
         case "save-by":
             quoted = quoting.quote_draft(campaign.platform_id, draft, zone=platform_zone(), now=clock.now())
             return replace(draft, text=savings.text_after(quoted, given.value))
+        case "use" if request.form.get("other", "").strip():
+            return wordings.with_text(draft, request.form["other"])
         case "insert" if given.value:
             return replace(draft, text=f"{draft.text}{{{given.value}}}")
     return draft
