@@ -91,6 +91,8 @@ def register_sending(app: "Flask") -> None:
 def register_erasers() -> None:
     """Who keeps people's numbers besides the lists: asked when somebody is erased."""
     from webapp.audience.erasure import also_erase
-    from webapp.campaigns.erasure import erase
+    from webapp.campaigns.erasure import erase as erase_from_messages
+    from webapp.reports.erasure import erase as erase_from_files
 
-    also_erase(erase)
+    also_erase(erase_from_messages)
+    also_erase(erase_from_files)

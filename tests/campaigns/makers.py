@@ -158,6 +158,7 @@ class FakeGateway:
     )
     deduplicates: bool = True
     can_be_asked: bool = True
+    can_forget: bool = True
     name: str = "fake"
     has: dict[str, Outcome] = field(default_factory=dict)
     offered: list[list[str]] = field(default_factory=list)
@@ -181,6 +182,10 @@ class FakeGateway:
     def ask(self, references: Sequence[str]) -> Mapping[str, Outcome]:
         self.asked.append(list(references))
         return {reference: self.has[reference] for reference in references if reference in self.has}
+
+    def forget(self, references: Sequence[str]) -> None:
+        for reference in references:
+            self.texts.pop(reference, None)
 
     def reports(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[object]:
         raise AssertionError("receipts are tested with the sandbox gateway, not with this one")

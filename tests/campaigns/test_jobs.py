@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 import pytest
 import time_machine
 
-from tests.campaigns.makers import ADA, NOW, confirmed, grant, italians, make_list
+from tests.campaigns.makers import ADA, NOW, FakeGateway, confirmed, grant, italians, make_list
 from webapp.audience import erasure as people
-from webapp.campaigns import drafts, quoting, receipts, scheduling, singles, starting
+from webapp.campaigns import drafts, forgetting, intents, quoting, receipts, scheduling, singles, starting
 from webapp.campaigns.drafts import Draft
+from webapp.campaigns.gateways.api import GatewayAway
 from webapp.campaigns.gateways.sandbox.client import SandboxGateway
 from webapp.campaigns.gateways.sandbox.receipts import payload
 from webapp.campaigns.gateways.signing import HEADER, signature
@@ -29,6 +30,14 @@ def sandbox(app, sending, serving, database, monkeypatch):
     monkeypatch.setitem(app.extensions, EXTENSION, settings)
     with time_machine.travel(NOW, tick=False):
         yield serving(settings)
+
+
+@pytest.fixture
+def campaign_of_one(platform):
+    """A message that is being handed over: its id, and the gateway."""
+    made = confirmed(platform.id, count=1)
+    intents.claim(made.campaign_id, limit=1, lease_s=60, now=NOW)
+    return made.message_ids[0], FakeGateway()
 
 
 def scheduled(platform, send_local="", people=60):
@@ -153,8 +162,40 @@ def test_a_single_message_that_somebody_went_silent_over_is_taken_up_again(platf
 def test_erasing_a_person_reaches_their_messages(platform, sandbox, run_jobs):
     campaign = scheduled(platform, people=5)
     run_jobs()
+    assert sandbox.store.newest(phone="+393330000002")
     erased = people.erase_phone(platform.id, 393330000002, by="Ada", now=NOW)
     assert erased.elsewhere >= 1
+    run_jobs()
+    assert sandbox.store.newest(phone="+393330000002") == []
+    assert [kept.text for kept in sandbox.store.newest() if not kept.phone] == [""]
+    assert len(sandbox.store.newest()) == 5, "that it was sent stays"
     assert db.session.query(Message).filter_by(phone=393330000002).count() == 0
     assert db.session.query(Message).filter_by(campaign_id=campaign.id).count() == 5
     assert db.session.get(Campaign, campaign.id).quoted_credits == campaign.quoted_credits
+
+
+def test_a_gateway_that_is_away_forgets_when_it_is_back(platform, sandbox, run_jobs, monkeypatch):
+    scheduled(platform, people=3)
+    run_jobs()
+    people.erase_phone(platform.id, 393330000002, by="Ada", now=NOW)
+
+    def away(*_arguments):
+        raise GatewayAway("not now")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SandboxGateway, "forget", away)
+        run_jobs()
+    assert sandbox.store.newest(phone="+393330000002")
+    later = NOW + timedelta(minutes=11)
+    with time_machine.travel(later, tick=False):
+        run_jobs(later)
+    assert sandbox.store.newest(phone="+393330000002") == []
+
+
+def test_what_is_on_its_way_to_the_gateway_is_forgotten_once_it_is_there(campaign_of_one, caplog):
+    message_id, gateway = campaign_of_one
+    assert forgetting.forget([message_id], gateway) == [message_id]
+    db.session.get(Message, message_id).status = "unknown"
+    gateway.can_forget = False
+    assert forgetting.forget([message_id], gateway) == []
+    assert "keeps messages to an erased number" in caplog.text

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from tests.personas import make_person, sign_in
 from tests.reports.scenes import HTMX, grant, make_list, send
 from webapp import clock
+from webapp.audience import erasure
 from webapp.db import db, transaction
 from webapp.reports import exports, jobs
 from webapp.reports.models import Export, ExportPart
@@ -230,3 +231,28 @@ def test_a_file_speaks_the_language_of_who_asked(client, platform, scene, large,
     assert (export.language, export.status) == ("it", "ready")
     countries = cells(workbook(client.get(made + "/download")).worksheets[2])
     assert countries[1][0] == "Italia"
+
+
+def test_erasing_a_person_deletes_the_platforms_files_and_nobody_elses(platform, stranger, scene):
+    ready, waiting, other = stored(platform).id, stored(platform).id, stored(stranger.platform).id
+    jobs.make_file(export_id=ready)
+    erasure.erase_phone(platform.id, 393331234567, by="Ada", now=NOW)
+    left = db.session.scalars(select(Export.id)).all()
+    assert left == [other]
+    assert db.session.scalar(select(func.count()).select_from(ExportPart)) == 0
+    jobs.make_file(export_id=waiting)
+    assert db.session.scalars(select(Export.id)).all() == [other]
+
+
+def test_a_file_whose_platform_erased_somebody_while_it_was_made_is_not_kept(platform, scene, monkeypatch):
+    export = stored(platform)
+    write = exports.write_order
+
+    def erased_meanwhile(*arguments, **named):
+        rows = write(*arguments, **named)
+        erasure.erase_phone(platform.id, 393331234567, by="Ada", now=NOW)
+        return rows
+
+    monkeypatch.setattr(exports, "write_order", erased_meanwhile)
+    jobs.make_file(export_id=export.id)
+    assert db.session.scalar(select(func.count()).select_from(ExportPart)) == 0

@@ -4,7 +4,6 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from webapp import clock
-from webapp.audience.erasure import also_erase
 from webapp.campaigns.intents import release_messages
 from webapp.campaigns.locks import lock_campaigns
 from webapp.campaigns.models import Campaign, Message, Receipt
@@ -22,19 +21,22 @@ IN_CAMPAIGNS = text(
 )
 
 
-@also_erase
 def erase(platform_id: int, phone: int) -> int:
     """Erases a number (E.164 digits) from the platform's messages; how many had it.
 
     What was still queued is not sent, and its credits are released. One that is with the gateway at this
-    moment is settled by asking for it.
+    moment is settled by asking for it. A job has the gateway forget what it was handed.
     """
+    from webapp.campaigns.jobs import forget
+
     with transaction() as session:
         found = session.execute(IN_CAMPAIGNS, {"platform_id": platform_id, "phone": phone}).all()
         lock_campaigns(campaign_id for campaign_id, _id in found)
         ids = [message_id for _campaign, message_id in found] + single_messages(session, platform_id, phone)
         leave_out_queued(session, ids)
         blank(session, ids)
+        if ids:
+            forget.enqueue(message_ids=ids)
         return len(ids)
 
 

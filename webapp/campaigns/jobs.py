@@ -1,14 +1,17 @@
 """What the worker does for campaigns. Every task may be killed anywhere and run again."""
 
 import time
+from datetime import timedelta
 
 from webapp import clock
-from webapp.campaigns import dispatching, endings, settings, singles, starting
+from webapp.campaigns import dispatching, endings, forgetting, settings, singles, starting
 from webapp.campaigns.gateways import gateway
+from webapp.campaigns.gateways.api import GatewayAway
 from webapp.jobs import periodic, task
 
 QUEUE = "sending"
 TURN_S = 10.0
+FORGET_AGAIN_AFTER = timedelta(minutes=10)
 
 
 @task("campaigns.start", queue=QUEUE)
@@ -53,6 +56,17 @@ def send_single(message_id: int) -> None:
     again_at = singles.hand_over(message_id, gateway(sending), sending, now=clock.now())
     if again_at is not None:
         send_single.enqueue(message_id=message_id, schedule_at=again_at, once=f"message-{message_id}")
+
+
+@task("campaigns.forget", queue=QUEUE)
+def forget(message_ids: list[int]) -> None:
+    """Has the gateway forget messages to somebody who was erased, as soon as it answers."""
+    try:
+        left = forgetting.forget(message_ids, gateway(settings.current()))
+    except GatewayAway:
+        left = message_ids
+    if left:
+        forget.enqueue(message_ids=left, schedule_at=clock.now() + FORGET_AGAIN_AFTER)
 
 
 @periodic("* * * * *", name="campaigns.tend", queue=QUEUE)

@@ -187,8 +187,11 @@ def tell(export_id: int, rows: int) -> None:
 
 
 def finish(export_id: int, file: IO[bytes], rows: int, now: datetime) -> None:
-    """Keeps the file, all of its pieces at once."""
+    """Keeps the file, all of its pieces at once; one that was deleted meanwhile is not kept."""
     with transaction() as session:
+        wanted = select(Export.id).where(Export.id == export_id).with_for_update()
+        if session.execute(wanted).first() is None:
+            return
         session.execute(delete(ExportPart).where(ExportPart.export_id == export_id))
         size = 0
         for number, data in enumerate(pieces(file)):

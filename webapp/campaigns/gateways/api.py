@@ -3,6 +3,7 @@
 To add one: a module beside this one with a class that has what `Gateway` says, and a line in
 `webapp/campaigns/gateways/__init__.py`. Be honest about `deduplicates` and `can_be_asked`: after a crash they
 decide whether a message is offered again, asked for, or charged as `unknown` and never sent again.
+`can_forget` says whether what was handed over can be erased there when a person is erased here.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,6 +72,7 @@ class Gateway(Protocol):
     name: str
     deduplicates: bool
     can_be_asked: bool
+    can_forget: bool
 
     def submit(self, messages: Sequence[Outgoing]) -> Mapping[str, Outcome]:
         """Hands them over; the outcome by reference. One left out is not known.
@@ -86,3 +88,9 @@ class Gateway(Protocol):
 
     def reports(self, body: bytes, headers: Mapping[str, str], now: datetime) -> Sequence[Report]:
         """The receipts in a callback. Raises `BadReports`."""
+
+    def forget(self, references: Sequence[str]) -> None:
+        """Erases number and text of these; one it never heard of is no error. Raises `GatewayAway`.
+
+        Called only where `can_forget`.
+        """

@@ -6,5 +6,4 @@ blueprint = Blueprint("campaigns", __name__)
 
 ID = "int(max=9223372036854775807)"  # what a bigint holds; a larger number in an address is 404
 
-import webapp.campaigns.erasure  # noqa: E402, F401
 from webapp.campaigns.views import campaign, compose, confirming, index, messages, receipts, wording  # noqa: E402, F401

@@ -32,6 +32,7 @@ class SandboxGateway:
     name = "sandbox"
     deduplicates = True
     can_be_asked = True
+    can_forget = True
 
     def __init__(self, settings: SendingSettings) -> None:
         self.settings = settings
@@ -44,6 +45,13 @@ class SandboxGateway:
         """What became of these. Raises `GatewayAway`: asking changes nothing, so a lost answer is no more."""
         try:
             return self.outcomes("/states", {"references": list(references)})
+        except AnswerLost as lost:
+            raise GatewayAway(str(lost)) from lost
+
+    def forget(self, references: Sequence[str]) -> None:
+        """Erases number and text of these. Raises `GatewayAway`: forgetting twice is forgetting once."""
+        try:
+            self.post("/forget", {"references": list(references)})
         except AnswerLost as lost:
             raise GatewayAway(str(lost)) from lost
 

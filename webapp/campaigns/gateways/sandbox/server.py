@@ -56,6 +56,9 @@ class Handler(BaseHTTPRequestHandler):
             if self.path == "/states":
                 found = self.server.store.find([str(item) for item in payload["references"]])
                 return self.answer_json(200, {"results": [result(kept) for kept in found]})
+            if self.path == "/forget":
+                self.server.store.forget([str(item) for item in payload["references"]])
+                return self.answer_json(200, {})
         except (ValueError, KeyError, TypeError):
             return self.answer_json(400, {"error": "This is not what was agreed; nothing was taken."})
         return self.answer_json(404, {"error": "There is nothing here."})

@@ -79,6 +79,7 @@ class Store:
         self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self.connection.row_factory = sqlite3.Row
         self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA secure_delete = ON")
         self.connection.executescript(SCHEMA)
 
     @contextmanager
@@ -122,6 +123,14 @@ class Store:
                 query = f"SELECT * FROM message WHERE reference IN ({marks})"
                 found |= {row["reference"]: Kept(**row) for row in self.connection.execute(query, some)}
         return [found[reference] for reference in references if reference in found]
+
+    def forget(self, references: Sequence[str]) -> None:
+        """Number and text go, what became of the message stays; the freed pages are overwritten."""
+        with self.transaction() as connection:
+            connection.executemany(
+                "UPDATE message SET phone = '', text = '' WHERE reference = ?",
+                [(each,) for each in references],
+            )
 
     def due(self, now_s: float, limit: int) -> list[Kept]:
         """Messages whose receipt should be on its way and has not been taken yet, the oldest first."""
