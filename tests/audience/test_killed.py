@@ -1,6 +1,7 @@
 """A real process that imports is killed with SIGKILL: nothing is lost, and running it again finishes it."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -60,14 +61,17 @@ def runner(app: Flask, import_id: int) -> "subprocess.Popen[bytes]":
 
 def killed_after(app: Flask, import_id: int, batches: int) -> None:
     """Runs the import in a process and kills it when so many batches are in."""
+    kill_when(app, runner(app, import_id), f"SELECT batches >= {batches} FROM import WHERE id = {import_id}")
+
+
+def kill_when(app: Flask, process: "subprocess.Popen[bytes]", condition: str) -> None:
+    """Kills the process as soon as the condition, a query, is true."""
     engine = create_engine(app.config["SQLALCHEMY_DATABASE_URI"])
-    asked = text("SELECT batches, status FROM import WHERE id = :id")
-    process = runner(app, import_id)
     deadline = time.monotonic() + 120
     try:
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             while process.poll() is None and time.monotonic() < deadline:
-                if connection.execute(asked, {"id": import_id}).one().batches >= batches:
+                if connection.scalar(text(condition)):
                     break
                 time.sleep(0.002)
     finally:
@@ -125,3 +129,30 @@ def test_two_workers_with_one_import_do_it_once(committed_app: Flask) -> None:
     assert [process.wait() for process in processes] == [0, 0]
     counts = state(app, list_id, import_id)[0]
     assert counts == ("done", ROWS, DISTINCT, 0, 0, ROWS - BAD - DISTINCT, BAD)
+
+
+def test_the_command_killed_and_run_again_finishes_the_import_it_had_begun(
+    committed_app: Flask, tmp_path: Path
+) -> None:
+    app, file = committed_app, tmp_path / "people.csv"
+    file.write_bytes(csv_file(rows() * 16))
+    with app.app_context(), transaction():
+        make_list(make_platform("Aurora"), "VIP")
+    words = [sys.executable, "-m", "webapp", "import", "VIP", str(file), "--country", "IT", "--json"]
+    environment = os.environ | {
+        "DATABASE_URL": app.config["SQLALCHEMY_DATABASE_URI"],
+        "SMS_CREDITS_INSTANCE": app.instance_path,
+        "SECRET_KEY": "a secret for tests only, long enough",
+        "PYTHONPATH": str(ROOT),
+    }
+    kill_when(app, subprocess.Popen(words, env=environment, cwd=ROOT), "SELECT max(batches) >= 1 FROM import")
+    with app.app_context():
+        (begun,) = db.session.scalars(text("SELECT id FROM import WHERE status = 'running'"))
+    again = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    told = json.loads(again.stdout)
+    assert (told["import"], told["status"], told["added"]) == (begun, "done", DISTINCT)
+    with app.app_context():
+        assert db.session.execute(text("SELECT id, status FROM import")).all() == [(begun, "done")]
+    anew = subprocess.run(words, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert json.loads(anew.stdout)["import"] != begun, "one that is done is done"

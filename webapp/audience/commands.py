@@ -14,7 +14,7 @@ from webapp.audience.errors import ImportRefused
 from webapp.audience.models import Import, RecipientList
 from webapp.audience.places import known_countries
 from webapp.audience.rows import FIELD, IGNORE, PHONE
-from webapp.db import db
+from webapp.db import db, transaction
 
 
 @click.command("import")
@@ -101,14 +101,24 @@ def find_platform(platform: str | None) -> int | None:
 def start(
     into: RecipientList, file: Path, country: str | None, phone: str | None, only: str | None
 ) -> Import:
-    """The import with its columns, confirmed: asking on the command line is confirming."""
+    """The import with its columns, confirmed: asking on the command line is confirming.
+
+    One of the same file that was interrupted is the import: it goes on where it stood.
+    """
     now = clock.now()
-    task = uploading.register(into.platform_id, into.id, file, by_name=_("command line"), now=now)
-    proposal = uploading.proposal(task.id, file)
-    mapping = columns(list(proposal.mapping), list(proposal.headers), list(proposal.suggested), phone, only)
-    uploading.choose_columns(into.platform_id, task.id, mapping, country, check=False)
-    uploading.confirm(into.platform_id, task.id, now=now, enqueue=False)
-    return task
+    with transaction() as session:
+        task = uploading.register(into.platform_id, into.id, file, by_name=_("command line"), now=now)
+        proposal = uploading.proposal(task.id, file)
+        guessed, headers, names = (
+            list(each) for each in (proposal.mapping, proposal.headers, proposal.suggested)
+        )
+        mapping = columns(guessed, headers, names, phone, only)
+        uploading.choose_columns(into.platform_id, task.id, mapping, country, check=False)
+        if earlier := uploading.interrupted(task):
+            session.delete(task)
+            return earlier
+        uploading.confirm(into.platform_id, task.id, now=now, enqueue=False)
+        return task
 
 
 def columns(

@@ -187,7 +187,10 @@ class ConsentEvent(Model):
 
 
 class Import(Model):
-    """One file on its way into a list, or onto the do-not-contact list."""
+    """One file on its way into a list, or onto the do-not-contact list.
+
+    `file_digest` (SHA-256) is kept where the file is not: it tells that a command came again with the same.
+    """
 
     __tablename__ = "import"
     __table_args__ = (
@@ -216,6 +219,7 @@ class Import(Model):
     status: Mapped[str]
     file_name: Mapped[str]
     file_bytes: Mapped[int]
+    file_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     format: Mapped[str]
     layout: Mapped[dict[str, object]] = mapped_column(JSONB, server_default=text("'{}'"))
     mapping: Mapped[list[str]] = mapped_column(JSONB, server_default=text("'[]'"))

@@ -1,5 +1,6 @@
 """The steps of a person with a file: upload it, say what its columns are, look, confirm or withdraw."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -60,11 +61,25 @@ def register(platform_id: int, list_id: int, file: Path, *, by_name: str, now: d
     with transaction() as session:
         own_list(session, platform_id, list_id)
         task = new_import(platform_id, list_id, file.name, by_name, now)
+        with file.open("rb") as stream:
+            task.file_digest = hashlib.file_digest(stream, "sha256").digest()
         task.file_bytes = file.stat().st_size
         understand(task, file)
         session.add(task)
         session.flush()
         return task
+
+
+def interrupted(task: Import) -> Import | None:
+    """An import of the same file into the same list, read the same way, that never came to its end."""
+    same = (Import.list_id, Import.file_digest, Import.mapping, Import.country)
+    return db.session.scalars(
+        select(Import)
+        .where(*(column.is_not_distinct_from(getattr(task, column.key)) for column in same))
+        .where(Import.status == "running", Import.file_digest.is_not(None), Import.id != task.id)
+        .order_by(Import.id.desc())
+        .limit(1)
+    ).one_or_none()
 
 
 def new_import(platform_id: int, list_id: int | None, file_name: str, by_name: str, now: datetime) -> Import:

@@ -150,6 +150,7 @@ def create_imports() -> None:
         sa.Column("status", sa.Text, nullable=False),
         sa.Column("file_name", sa.Text, nullable=False),
         sa.Column("file_bytes", BIG, nullable=False),
+        sa.Column("file_digest", sa.LargeBinary(), nullable=True),
         sa.Column("format", sa.Text, nullable=False),
         sa.Column("layout", JSONB, nullable=False, server_default=sa.text("'{}'")),
         sa.Column("mapping", JSONB, nullable=False, server_default=sa.text("'[]'")),
