@@ -2,7 +2,9 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -10,6 +12,9 @@ import psycopg
 
 from webapp import config, postgres, running
 from webapp.errors import Refused
+
+NEW_SETTING = b"SET transaction_timeout = 0;\n"
+NO_TIMEOUT = b"SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';\n"
 
 
 class BackupFailed(Refused):
@@ -57,8 +62,7 @@ def restore(file: Path) -> None:
     settings = config.read()
     with running.database(settings) as url:
         make_empty(url)
-        words = ("--no-owner", "--exit-on-error", "--single-transaction", "--dbname", postgres.libpq(url))
-        tool("pg_restore", settings, *words, str(file))
+        replay(settings, file, postgres.libpq(url))
     click.echo(f"The database is that of {file} again.")
 
 
@@ -77,10 +81,43 @@ def make_empty(url: str) -> None:
         connection.execute("CREATE SCHEMA public")
 
 
+def replay(settings: config.Settings, file: Path, address: str) -> None:
+    """The statements of the backup, all or none. Raises `BackupFailed`.
+
+    pg_restore begins with a setting that servers before PostgreSQL 17 do not know, so psql runs what it
+    writes, with that one line asked for in a way that every server understands.
+    """
+    quiet = ("--no-psqlrc", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1")
+    reading = command(program(settings, "pg_restore"), ("--no-owner", "--file=-", str(file)))
+    writing = command(program(settings, "psql"), (*quiet, "--output", os.devnull, "--dbname", address))
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(reading, stdout=subprocess.PIPE, stderr=said) as reader,
+        subprocess.Popen(writing, stdin=subprocess.PIPE, stderr=said) as writer,
+    ):
+        assert reader.stdout and writer.stdin
+        with suppress(BrokenPipeError):  # it has stopped at an error, which is read below
+            for line in reader.stdout:
+                writer.stdin.write(NO_TIMEOUT if line == NEW_SETTING else line)
+            if reader.wait():
+                writer.kill()  # half a backup is never committed
+        with suppress(BrokenPipeError):
+            writer.stdin.close()
+        failed = "pg_restore" if reader.wait() else "psql" if writer.wait() else None
+        if failed:
+            said.seek(0)
+            raise BackupFailed(f"{failed} failed: {said.read().strip()}")
+
+
+def program(settings: config.Settings, name: str) -> Path:
+    return (settings.postgres_bin or postgres.find_binaries()) / name
+
+
 def tool(name: str, settings: config.Settings, *words: str) -> None:
     """Runs one of PostgreSQL's tools. Raises `BackupFailed` with what it said."""
-    folder = settings.postgres_bin or postgres.find_binaries()
-    done = subprocess.run(command(folder / name, words), text=True, capture_output=True, check=False)
+    done = subprocess.run(
+        command(program(settings, name), words), text=True, capture_output=True, check=False
+    )
     if done.returncode:
         raise BackupFailed(f"{name} failed: {done.stderr.strip()}")
 

@@ -4,13 +4,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 from flask import Flask
 
 from tests.conftest import Databases
 from tests.personas import make_person, make_platform
-from webapp import clock
+from webapp import clock, postgres
 from webapp.cli import group
 from webapp.credits import engine
 from webapp.credits.terms import SYSTEM
@@ -87,6 +88,24 @@ def test_a_file_that_is_no_backup_is_refused_with_the_tools_words(
         refused = run(databases.url(name), "restore", str(file))
         assert refused.exit_code == 1
         assert "pg_restore failed" in refused.output
+    finally:
+        databases.drop(name)
+
+
+def test_half_a_backup_is_not_restored(
+    run: Run, granted: int, committed: str, databases: Databases, tmp_path: Path
+) -> None:
+    file = tmp_path / "credits.backup"
+    assert run(committed, "backup", str(file)).exit_code == 0
+    file.write_bytes(file.read_bytes()[: file.stat().st_size * 3 // 4])
+    name = databases.create()
+    try:
+        refused = run(databases.url(name), "restore", str(file))
+        assert refused.exit_code == 1
+        assert "failed" in refused.output
+        with psycopg.connect(postgres.libpq(databases.url(name))) as connection:
+            tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+            assert tables.fetchone() == (0,)
     finally:
         databases.drop(name)
 
