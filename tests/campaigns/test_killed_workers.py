@@ -15,13 +15,16 @@ import pytest
 from flask import Flask
 
 from tests.campaigns.makers import Confirmed, confirmed
+from tests.installation import Installation, installed
 from tests.personas import make_platform
+from tests.processes import eventually
 from webapp import clock
 from webapp.campaigns import dispatching
 from webapp.campaigns.gateways import gateway
 from webapp.campaigns.gateways.sandbox import server
 from webapp.campaigns.models import Message
 from webapp.campaigns.settings import Mischief, SendingSettings
+from webapp.campaigns.starting import open_lanes
 from webapp.credits.models import Charge, Hold
 from webapp.credits.verification import verify
 from webapp.db import db, transaction
@@ -29,6 +32,13 @@ from webapp.db import db, transaction
 RATE = 2
 LONGEST_LIFE_S = 0.35
 PATIENCE_S = 240
+SLOWLY = {
+    "SMS_CREDITS_BATCH_MESSAGES": "15",
+    "SMS_CREDITS_LEASE_S": "2",
+    "SMS_CREDITS_WORKER_JOBS": "1",
+    "SMS_CREDITS_SANDBOX_ANSWER_DELAY_S": "0.1",
+    "SMS_CREDITS_SANDBOX_REFUSED_SHARE": "0.03",
+}
 
 
 def child(work: Callable[[], None]) -> int:
@@ -125,6 +135,12 @@ def send_among_kills(
 
 def assert_all_is_well(settings: SendingSettings, campaign: Confirmed) -> None:
     kept = kept_by(settings)
+    assert any(offered > 1 for *_rest, offered in kept), "no kill came between the hand-off and its record"
+    assert_all_is_settled(kept, campaign)
+
+
+def assert_all_is_settled(kept: list[tuple[str, str, str, int]], campaign: Confirmed) -> None:
+    """What the gateway keeps, the messages, the charges and the hold tell the same."""
     phones = [phone for phone, *_rest in kept]
     assert len(phones) == len(set(phones)), "somebody got two messages"
     messages = campaign.messages
@@ -142,7 +158,6 @@ def assert_all_is_well(settings: SendingSettings, campaign: Confirmed) -> None:
     assert (hold.captured, hold.released) == (RATE * len(taken), RATE * (len(messages) - len(taken)))
     assert not hold.open
     assert campaign.campaign.status == "finished"
-    assert any(offered > 1 for *_rest, offered in kept), "no kill came between the hand-off and its record"
     assert list(verify(campaign.platform_id)) == []
 
 
@@ -171,6 +186,46 @@ def test_twenty_killed_workers_leave_nobody_with_two_messages_or_none(committed_
 
 def test_several_workers_at_once_killed_at_random_come_to_the_same(committed_app, sending):
     run(committed_app, hard_times(sending, 2), messages=900, kills=12, workers=3, seed=2)
+
+
+def test_the_worker_of_an_installation_killed_at_work_is_followed_by_one_that_finishes(
+    committed_app, committed, tmp_path
+):
+    """The real command: its jobs come back from the queue, and nobody is written to twice."""
+    kills, count = 4, 1200
+    with committed_app.app_context(), transaction():
+        campaign = confirmed(make_platform().id, count=count, rate=RATE)
+    with installed(committed, tmp_path / "instance", **SLOWLY) as made:
+        with committed_app.app_context(), transaction():
+            open_lanes(campaign.campaign_id)
+        for kill_number in range(kills):
+            sent = count * (kill_number + 1) // (kills + 2)
+            assert eventually(lambda sent=sent: kept_count(made) >= sent, PATIENCE_S), made.logs()
+            worker = made.processes["worker"]
+            worker.kill()
+            assert worker.wait() == -signal.SIGKILL, "it was alive until then"
+            assert kept_count(made) < count, "all was sent before the last kill"
+            made.start("worker")
+        with committed_app.app_context():
+            assert eventually(lambda: status_of(campaign) == "finished", PATIENCE_S), made.logs()
+    with committed_app.app_context(), sqlite3.connect(made.gateway_store) as store:
+        assert_all_is_settled(
+            store.execute("SELECT phone, reference, status, offered FROM message").fetchall(), campaign
+        )
+
+
+def kept_count(made: Installation) -> int:
+    with sqlite3.connect(made.gateway_store, timeout=30) as store:
+        found = store.execute("SELECT count(*) FROM message").fetchone()[0]
+    store.close()
+    return int(found)
+
+
+def status_of(campaign: Confirmed) -> str:
+    db.session.rollback()
+    status = campaign.campaign.status
+    db.session.rollback()
+    return status
 
 
 @pytest.mark.soak
