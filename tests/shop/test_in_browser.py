@@ -218,6 +218,14 @@ def test_no_page_of_shop_has_an_axe_violation_or_scrolls_sideways(window, orders
     assert {name: found for name, found in wrong.items() if found} == {}
 
 
+@pytest.mark.parametrize(("role", "path"), [(None, "/prices"), ("admin", "/buy")])
+def test_the_figures_of_every_package_are_seen_on_a_phone(window, role, path):
+    page = window(role, width=360)
+    page.goto(f"{path}?country=IT&currency=EUR")
+    hidden = page.locator(".offers-card").evaluate("each => each.scrollWidth - each.clientWidth")
+    assert hidden <= 0
+
+
 def test_the_price_page_and_a_receipt_print_on_one_sheet(window, orders):
     for role, path in ((None, "/prices?country=DE&currency=EUR"), ("admin", "/orders/2/receipt")):
         page = window(role)
