@@ -59,3 +59,8 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         session.info["transaction_depth"] = depth
+
+
+def one_of(column: str, words: tuple[str, ...]) -> str:
+    """The SQL of "this column holds one of these words", for a constraint; the words are ours."""
+    return f"{column} IN ({', '.join(repr(word) for word in words)})"

@@ -109,7 +109,7 @@ def test_messages_without_a_list_are_reported_under_no_list(client, viewer, scen
 
 
 def test_single_messages_stand_together_and_open_to_each(client, viewer, platform, scene):
-    for number in (901, 902):
+    for number in (9_000_000_901, 9_000_000_902):  # no message of the scene has such an id
         hold = engine.place_hold(
             platform.id,
             [engine.Demand(None, 2)],

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar, cast
 
 from flask import Flask, abort, redirect, request, url_for
 from flask_login import current_user
+from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from webapp.accounts.models import ROLES, Platform, User
+from webapp.web.lookup import one_or_404
 
 if TYPE_CHECKING:
     from webapp.credits.engine import Actor
@@ -89,3 +91,8 @@ def current_actor() -> "Actor":
 
     person = current_person()
     return Actor(id=person.id, name=person.name)
+
+
+def platform_or_404(platform_id: int) -> Platform:
+    """Any platform, for the operator."""
+    return one_or_404(select(Platform).where(Platform.id == platform_id))

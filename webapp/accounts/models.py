@@ -6,18 +6,13 @@ from flask_security import RoleMixin, UserMixin
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp.db import Identifier, Model
+from webapp.db import Identifier, Model, one_of
 
 CURRENCIES = ("EUR", "USD")
 LANGUAGES = ("en", "it")
 BURN_ORDERS = ("latest_expiry_first", "earliest_expiry_first")
 ROLES = ("operator", "admin", "marketer", "viewer")
 PLATFORM_ROLES = ROLES[1:]
-
-
-def one_of(column: str, values: tuple[str, ...]) -> str:
-    """The SQL of "this column holds one of these words"."""
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
 class Platform(Model):

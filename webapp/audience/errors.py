@@ -68,7 +68,3 @@ class ImportRefused(Refused):
     """A file that cannot be read, or an import that is past the asked step."""
 
     slug = "import-refused"
-
-
-class TooLarge(ImportRefused):
-    slug = "too-large"

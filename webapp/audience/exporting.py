@@ -1,7 +1,7 @@
 """Lists, refused rows and the do-not-contact list as files, read from the database as they are written."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,6 @@ from webapp.audience.layout import Layout
 from webapp.audience.models import DoNotContact, Import, ImportRefusal, RecipientList
 from webapp.audience.recipients import Filter, matching
 from webapp.db import db
-from webapp.web.formats import country as country_name
 from webapp.web.spreadsheets import Column, Sheet, Value, csv_lines, write_xlsx
 
 XLSX_ROWS_MAX = 100_000  # takes about ten seconds; beyond, CSV is streamed at any size
@@ -133,8 +132,3 @@ def xlsx_bytes(sheet: Sheet) -> Iterator[bytes]:
         file.seek(0)
         while data := file.read(SENT_BYTES):
             yield data
-
-
-def country_filter(countries: Iterable[tuple[str, int]]) -> list[tuple[str, str]]:
-    """Countries of a list by name, for its filter."""
-    return sorted(((code, country_name(code)) for code, _count in countries), key=lambda each: each[1])

@@ -29,7 +29,6 @@ SUBSCRIBED, UNSUBSCRIBED, INVALID = "subscribed", "unsubscribed", "invalid"
 STATUSES = (SUBSCRIBED, UNSUBSCRIBED, INVALID)
 
 RECIPIENTS, DO_NOT_CONTACT = "recipients", "do_not_contact"
-IMPORT_STATUSES = ("uploaded", "checking", "checked", "running", "done", "failed", "cancelled")
 
 
 class RecipientList(Model):

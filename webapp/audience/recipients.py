@@ -238,13 +238,6 @@ def escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
-def fields_of(recipient_ids: Sequence[int]) -> dict[int, dict[str, str]]:
-    """The merge values of these recipients, by id; for pinning and previews."""
-    session = db.session()
-    found = select(Recipient.id, Recipient.fields).where(Recipient.id.in_(recipient_ids))
-    return {row.id: row.fields for row in session.execute(found)}
-
-
 def events_of(platform_id: int, phone: int) -> Sequence[ConsentEvent]:
     """What was decided for a number on this platform, newest first."""
     found = select(ConsentEvent).where(ConsentEvent.platform_id == platform_id, ConsentEvent.phone == phone)

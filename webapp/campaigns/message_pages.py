@@ -12,7 +12,6 @@ from webapp.campaigns.models import HIGHEST_PHONE, STATES, Message
 from webapp.db import db
 
 PER_PAGE = 50
-FEWEST_DIGITS = 3
 
 
 @dataclass(frozen=True)

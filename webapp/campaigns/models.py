@@ -23,7 +23,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from webapp.db import Identifier, Model
+from webapp.db import Identifier, Model, one_of
 
 CAMPAIGN_STATUSES = ("draft", "scheduled", "sending", "paused", "finished", "cancelled")
 RUNNING = ("sending", "paused")
@@ -38,11 +38,6 @@ CHARGED_STATES = (*CHARGED, *DELIVERIES)
 HIGHEST_PHONE = 999_999_999_999_999  # E.164 allows 15 digits; kept without the plus sign
 MOST_NAME_CHARACTERS = 120
 MOST_TEXT_CHARACTERS = 10_000
-
-
-def one_of(column: str, values: tuple[str, ...]) -> str:
-    """The SQL of "this column holds one of these words"."""
-    return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
 STATE_SQL = f"CASE WHEN {one_of('status', CHARGED)} THEN COALESCE(delivery, status) ELSE status END"

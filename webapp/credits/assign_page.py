@@ -1,9 +1,8 @@
 """What the assign page shows: a row per list, and what the whole comes to when its fields are saved."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from webapp.credits.errors import Shortfall
 from webapp.credits.forms import Wanted
 from webapp.credits.terms import Assigned, Balance, ListBalance
 
@@ -115,7 +114,3 @@ def stale_lists(wanted: Wanted, done: Assigned) -> Sequence[Stale]:
         if now != shown:
             stale.append(Stale(list_id, shown, now))
     return stale
-
-
-def short_lists(shortfalls: Iterable[Shortfall]) -> list[int]:
-    return [shortfall.list_id for shortfall in shortfalls if shortfall.list_id is not None]

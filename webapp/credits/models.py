@@ -24,17 +24,13 @@ from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import BigInteger
 
 from webapp.credits.quantities import MOST_CREDITS
-from webapp.db import Identifier, Model
+from webapp.db import Identifier, Model, one_of
 
 PURCHASE, GRANT = "purchase", "grant"
 ACCOUNTS = ("unassigned", "list", "hold", "purchased", "granted", "spent", "expired", "adjusted")
 PLACES = ("origin", "left", "held", "captured", "expired", "adjusted")
 KINDS = ("grant", "purchase", "assign", "hold", "capture", "release", "expire", "adjust")
 BURN_ORDERS = ("latest_expiry_first", "earliest_expiry_first")
-
-
-def one_of(column: str, words: tuple[str, ...]) -> str:
-    return f"{column} IN ({', '.join(repr(word) for word in words)})"
 
 
 def of_platform(table: str, column: str) -> ForeignKeyConstraint:

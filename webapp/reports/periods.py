@@ -11,7 +11,6 @@ from flask_babel import lazy_gettext as _
 
 from webapp.errors import Refused
 
-PRESETS = (7, 30, 90)
 DEFAULT_DAYS = 30
 FIRST_DAY = date(2000, 1, 1)
 LAST_DAY = date(2200, 12, 31)

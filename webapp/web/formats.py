@@ -12,7 +12,6 @@ from flask_babel import format_currency, format_date, format_datetime, format_de
 from flask_login import current_user
 
 DASH = "–"
-NARROW_UNKNOWN = "ZZ"
 
 
 def credits(value: int | None) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from webapp import clock
 from webapp.accounts import people, platforms
-from webapp.accounts.access import current_actor, requires
+from webapp.accounts.access import current_actor, platform_or_404, requires
 from webapp.accounts.errors import AddressTaken, NameTaken
 from webapp.accounts.forms import AdjustForm, GrantForm, InviteForm, NewPlatformForm
 from webapp.accounts.models import Platform, User
@@ -30,10 +30,6 @@ USE_DAYS = 30
 LIST = ("accounts/platforms.html", "accounts/_platforms.html")
 NEW = ("accounts/new_platform.html", "accounts/_new_platform.html")
 ONE = ("accounts/operator_platform.html", "accounts/_operator_platform.html")
-
-
-def platform_or_404(platform_id: int) -> Platform:
-    return one_or_404(select(Platform).where(Platform.id == platform_id))
 
 
 def spent_lately(platform: Platform, now: datetime) -> int:

@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from webapp import clock
 from webapp.accounts.access import current_platform
-from webapp.accounts.models import Platform
 from webapp.audience.models import RecipientList
 from webapp.campaigns.models import Campaign
 from webapp.reports import periods
@@ -105,8 +104,3 @@ def owned(model: type, key: str):  # type: ignore[no-untyped-def]
     if not KEY.fullmatch(key):
         abort(404)
     return select(model).where(model.id == int(key), model.platform_id == current_platform().id)  # type: ignore[attr-defined]
-
-
-def platform_or_404(platform_id: int) -> Platform:
-    """Any platform, for the operator."""
-    return one_or_404(select(Platform).where(Platform.id == platform_id))

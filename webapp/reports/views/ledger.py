@@ -7,7 +7,7 @@ from flask_babel import get_locale
 from sqlalchemy import select
 
 from webapp import clock
-from webapp.accounts.access import current_person, current_platform, requires
+from webapp.accounts.access import current_person, current_platform, platform_or_404, requires
 from webapp.accounts.models import Platform
 from webapp.credits import movements
 from webapp.credits.ledger_filters import Asked, asked_for
@@ -15,7 +15,6 @@ from webapp.reports import exports
 from webapp.reports.exports import DIRECT_ROWS, Order
 from webapp.reports.models import Export
 from webapp.reports.views import blueprint
-from webapp.reports.views.asked import platform_or_404
 from webapp.reports.views.files import MIMES, at_once, sent, shown
 from webapp.web.htmx import see_other
 from webapp.web.lookup import one_or_404
