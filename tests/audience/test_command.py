@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner
 from flask import Flask
 from sqlalchemy import text
 
 from tests.audience.scenes import csv_file
 from tests.personas import make_platform
+from webapp.audience import importing
+from webapp.cli import group
 from webapp.db import db, transaction
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,3 +65,22 @@ def test_a_file_is_imported_from_the_command_line(committed_app: Flask, tmp_path
     with refused.open(encoding="utf-8-sig", newline="") as kept:
         assert [row[2:] for row in csv.reader(kept)][1:] == [["12", "Bob", ""]]
     assert run(app, "VIP", str(tmp_path / "nothing.csv")).returncode == 2
+
+
+def test_a_file_that_another_process_is_importing_is_left_to_it(
+    committed_app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, file = committed_app, tmp_path / "people.csv"
+    with app.app_context(), transaction():
+        make_platform("Aurora")
+    file.write_bytes(csv_file([["Phone"], ["+393331234567"]]))
+
+    def superseded(*_arguments: object, **_named: object) -> None:
+        raise importing.SupersededError
+
+    monkeypatch.setattr(importing, "take_file", superseded)
+    monkeypatch.setenv("DATABASE_URL", app.config["SQLALCHEMY_DATABASE_URI"])
+    monkeypatch.setenv("SMS_CREDITS_INSTANCE", app.instance_path)
+    left = CliRunner().invoke(group, ["import", "VIP", str(file), "--create"])
+    assert left.exit_code == 1
+    assert "Another process is importing" in left.stderr

@@ -169,3 +169,5 @@ def report(task: Import, refused: Path | None, as_json: bool) -> None:
         exporting.write_refusals(task, refused)
     if task.failure:
         click.echo(task.failure, err=True)
+    elif task.status == "running":
+        click.echo(_("Another process is importing this very file, and goes on with it."), err=True)
