@@ -1,4 +1,7 @@
-"""A long history, written straight into the tables: captures of 400 days, with all that belongs to them."""
+"""A long history, written straight into the tables: captures of 400 days, with all that belongs to them.
+
+Two thousand campaigns run one after another, five a day, each over every list, as a busy platform's do.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -8,13 +11,15 @@ from sqlalchemy import text
 from webapp.db import db
 
 DAYS = 400
+CAMPAIGNS = 2000
 PART = 250_000
 
 TRANSACTIONS = """
 INSERT INTO ledger_transaction (id, platform_id, kind, at, recorded_at, on_day, actor_name, subject_kind,
                                 subject_id,
                                 hold_id, burn_order, key, request, result)
-SELECT :base + n, :platform, 'capture', at, at, at::date, 'system', 'campaign', n % 2000 + 1,
+SELECT :base + n, :platform, 'capture', at, at, at::date, 'system', 'campaign',
+       (n - 1) * :campaigns / :size + 1,
        (:holds)[n % :hold_count + 1], 'latest_expiry_first', 'old' || n, sha256(n::text::bytea), '{}'
 FROM generate_series(:first, :last) AS n,
      LATERAL (SELECT :now ::timestamptz - (:size - n) * :step ::interval AS at) AS told
@@ -43,7 +48,7 @@ SELECT moved.platform_id, moved.on_day, 'campaign', moved.subject_id, charge.lis
        count(*), count(*), count(*)
 FROM ledger_transaction AS moved JOIN charge ON charge.transaction_id = moved.id
 WHERE moved.platform_id = :platform AND moved.kind = 'capture'
-GROUP BY 1, 2, 4, 5
+GROUP BY 1, 2, 4, 5 ORDER BY 2  -- day by day, as captures write it
 """
 HOLDS = (
     "UPDATE hold SET captured = captured + :share WHERE id = ANY (:holds)",
@@ -72,6 +77,7 @@ def write_history(
         "lot": lot,
         "base": base,
         "size": size,
+        "campaigns": CAMPAIGNS,
         "now": now,
         "step": f"{DAYS * 86400 / size} seconds",
     }

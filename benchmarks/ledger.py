@@ -6,130 +6,44 @@ the rounds. CPU is what all server processes used, per transaction: a second wit
 about the disk. The SQL contenders are the engine's own statements, recorded from one call of it and sent
 by pgbench in the same pipelines; only what must differ from call to call is made to.
 
-`--rounds 5 --seconds 5 --history 5000000 --json FILE` (defaults); every figure is printed with its goal.
+`--rounds 5 --seconds 5 --history 5000000 --json instance/bench-ledger.json` (the defaults) takes about ten
+minutes and 6 GB of disk; every figure is printed with its goal and what would be wrong, and kept as JSON.
 """
 
 import argparse
-import contextlib
-import json
 import multiprocessing
 import os
 import random
-import re
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from flask import Flask
 from flask_migrate import Migrate
 from sqlalchemy import text
 
+from benchmarks.engine_scripts import RANDOM, recorded, script_of
 from benchmarks.history import write_history
+from benchmarks.measuring import Bench, Figure, percentile, report
 from webapp import migrating, postgres
 from webapp.credits import engine, history
 from webapp.credits.engine import SYSTEM, Charge, Demand, Subject
 from webapp.credits.expiry import expires_at
-from webapp.credits.wire import Wire
-from webapp.db import db, transaction
+from webapp.db import db
 
 NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
-CLIENTS = ["-n", "-M", "prepared", "-c", "8", "-j", "2"]
 SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min")
 HOLDS = 64
 BATCH = 100
 PLENTY = 10**12
+KEPT = Path("instance") / "bench-ledger.json"
 FORK = multiprocessing.get_context("fork")
-
-
-@dataclass
-class Figure:
-    """One line of the table; `goal` and `wrong` are the issue's, `better` says which way."""
-
-    name: str
-    value: float
-    unit: str
-    goal: float
-    wrong: float | None = None
-    better: str = "more"
-
-    @property
-    def verdict(self) -> str:
-        def reached(limit: float) -> bool:
-            return self.value >= limit if self.better == "more" else self.value <= limit
-
-        if reached(self.goal):
-            return "reached"
-        return "missed" if self.wrong is None or reached(self.wrong) else "DESIGN"
-
-
-class Bench:
-    """A server with the schema, and what the rounds have measured."""
-
-    def __init__(self, cluster: postgres.Cluster, rounds: int, seconds: int) -> None:
-        self.cluster, self.rounds, self.seconds = cluster, rounds, seconds
-        self.tps: dict[str, list[float]] = {}
-        self.cpu_us: dict[str, list[float]] = {}
-        self.figures: list[Figure] = []
-
-    def url(self, name: str) -> str:
-        return self.cluster.url(name)
-
-    def create(self, name: str, template: str = "template1") -> None:
-        with psycopg.connect(postgres.libpq(self.url("postgres")), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')  # type: ignore[call-overload]
-
-    def pgbench(self, database: str, *words: str) -> str:
-        command = [str(self.cluster.binaries / "pgbench"), *words, postgres.libpq(self.url(database))]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise RuntimeError(done.stderr[-2000:])
-        return done.stdout
-
-    def measure(self, name: str, run: Callable[[], float]) -> None:
-        """Runs a contender once: `run` answers its transactions per second."""
-        before = server_cpu_s(self.cluster)
-        started = time.monotonic()
-        tps = run()
-        done = tps * (time.monotonic() - started)
-        self.tps.setdefault(name, []).append(tps)
-        self.cpu_us.setdefault(name, []).append((server_cpu_s(self.cluster) - before) / max(done, 1) * 1e6)
-
-    def script(self, database: str, script: Path | None, *words: str) -> float:
-        files = ["-f", str(script)] if script else []
-        out = self.pgbench(database, *CLIENTS, "-T", str(self.seconds), *files, *words)
-        return float(re.findall(r"tps = ([0-9.]+)", out)[0])
-
-    def ratio(self, name: str, to: str) -> float:
-        """The median of the rounds' own ratios."""
-        pairs = zip(self.tps[name], self.tps[to], strict=True)
-        return statistics.median(mine / base for mine, base in pairs)
-
-    def cpu(self, name: str) -> float:
-        return statistics.median(self.cpu_us[name])
-
-
-def server_cpu_s(cluster: postgres.Cluster) -> float:
-    """CPU seconds of the server and all its processes, dead ones included."""
-    pid = int((cluster.data / "postmaster.pid").read_text().split("\n", 1)[0])
-    ticks = 0
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        if int(stat.parent.name) == pid:
-            ticks += sum(map(int, fields[11:15]))
-        elif int(fields[1]) == pid:
-            ticks += sum(map(int, fields[11:13]))
-    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
@@ -197,53 +111,7 @@ def hold_once(scene: Scene, key: str, number: int) -> None:
     )  # fmt: skip
 
 
-# The engine's statements, as pgbench can repeat them
-
-
-def recorded(act: Callable[[], object]) -> list[list[tuple[str, dict[str, Any]]]]:
-    """The statements of one call, round trip by round trip; the call itself is rolled back."""
-    trips: list[list[tuple[str, dict[str, Any]]]] = []
-    ask_all = Wire.ask_all
-
-    def remember(wire: Wire, *statements: Any) -> Any:
-        trips.append([(sql, dict(values)) for sql, values in statements])
-        return ask_all(wire, *statements)
-
-    Wire.ask_all = remember  # type: ignore[method-assign]
-    with contextlib.suppress(NotReally), transaction():
-        try:
-            act()
-        finally:
-            Wire.ask_all = ask_all  # type: ignore[method-assign]
-        raise NotReally
-    return trips
-
-
-class NotReally(Exception):
-    """Rolls back what was only done to be looked at."""
-
-
-def literal(value: object) -> str:
-    """A value as SQL; lists become array literals."""
-    adapted = psycopg.sql.Literal(value).as_string(db.session.connection().connection.driver_connection)
-    return adapted.strip()
-
-
-def script_of(trips: list[list[tuple[str, dict[str, Any]]]], varying: dict[str, str], setup: str) -> str:
-    """A pgbench script. `varying` maps a parameter's name to what stands in its place."""
-    parts = [setup, "BEGIN;"]
-    for trip in trips:
-        parts.append("\\startpipeline")
-        for sql, values in trip:
-            filled = re.sub(
-                r"%\((\w+)\)s", lambda match, v=values: varying.get(match[1]) or literal(v[match[1]]), sql
-            )
-            parts.append(" ".join(filled.split()) + ";")
-        parts.append("\\endpipeline")
-    return "\n".join([*parts, "END;"])
-
-
-RANDOM = "\\set r random(1, 9000000000000000)\n"
+# The engine's statements, as pgbench repeats them
 
 
 def capture_script(scene: Scene, messages: int, credits: int) -> str:
@@ -327,6 +195,7 @@ def throughput(bench: Bench) -> None:
             "hold": hold_script(scene),
             "hold, 50 lots": hold_script(many),
         }
+    bench.settle("ledger")
     for name, script in scripts.items():
         (folder / f"{name}.sql").write_text(script)
     for _ in range(bench.rounds):
@@ -406,17 +275,6 @@ def reads(bench: Bench, scene: Scene) -> None:
     db.session.rollback()
 
 
-def percentile(ask: Callable[[], object], times: int, which: float) -> float:
-    """Milliseconds; the first calls are left out."""
-    taken = []
-    for number in range(times + 20):
-        began = time.perf_counter()
-        ask()
-        if number >= 20:
-            taken.append((time.perf_counter() - began) * 1000)
-    return sorted(taken)[int(times * which)]
-
-
 def expiry(bench: Bench) -> None:
     """One lot off 10,000 limited lists."""
     with connected(bench.url("ledger")):
@@ -450,21 +308,7 @@ def bare_stage(lists: int, number: int) -> Scene:
     return Scene(platform, ids, ())
 
 
-def report(bench: Bench, path: Path | None, facts: dict[str, object]) -> None:
-    print(f"\n{'contender':44} {'median tps':>11} {'CPU us':>8}")
-    for name, tps in bench.tps.items():
-        print(f"{name:44} {statistics.median(tps):11.0f} {bench.cpu(name):8.0f}")
-    print(f"\n{'figure':58} {'measured':>10} {'goal':>8}")
-    for one in bench.figures:
-        print(f"{one.name:58} {one.value:8.2f} {one.unit:2} {one.goal:7.2f}  {one.verdict}")
-    if path:
-        contenders = {name: {"tps": tps, "cpu_us": bench.cpu_us[name]} for name, tps in bench.tps.items()}
-        told = {"facts": facts, "contenders": contenders}
-        told["figures"] = {one.name: {**asdict(one), "verdict": one.verdict} for one in bench.figures}
-        path.write_text(json.dumps(told, indent=1))
-
-
-def run(rounds: int, seconds: int, transactions: int, path: Path | None, disk: Path | None = None) -> Bench:
+def run(rounds: int, seconds: int, transactions: int, path: Path = KEPT, disk: Path | None = None) -> Bench:
     """Measures everything on a server of its own, which is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="sms-credits-bench-", dir=disk))
     folder.chmod(0o755)
@@ -492,7 +336,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--history", type=int, default=5_000_000, help="0 leaves out what needs a history")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, default=KEPT, help="where the figures are kept")
     parser.add_argument("--disk", type=Path, help="a folder on the disk to measure on")
     given = parser.parse_args()
     run(given.rounds, given.seconds, given.history, given.json, given.disk)
