@@ -83,14 +83,27 @@
     if (wrong && !wrong.contains(document.activeElement)) wrong.focus();
   });
 
-  // A form is sent once, however fast somebody clicks.
+  // A form is sent once, however fast somebody clicks; a button that may take long says that it is at work.
   addEventListener("submit", (event) => {
     const form = event.target;
-    if (form.method !== "post" || event.defaultPrevented || form.matches("[hx-post]")) return;
+    if (form.method !== "post" || event.defaultPrevented || form.matches("[hx-post]:not([hx-trigger])")) return;
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "yes";
+    const button = event.submitter;
+    if (!button?.dataset.working) return;
+    button.dataset.label = button.textContent;
+    button.textContent = button.dataset.working;
+    button.setAttribute("aria-busy", "true");
+    say(button.dataset.working);
   });
-  addEventListener("pageshow", () => $$("form[data-sent]").forEach((form) => { delete form.dataset.sent; }));
+  addEventListener("pageshow", () => {
+    $$("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+    $$("[data-label]").forEach((button) => {
+      button.textContent = button.dataset.label;
+      button.removeAttribute("aria-busy");
+      delete button.dataset.label;
+    });
+  });
 
   // A link that was handed out is selected whole when it is entered.
   addEventListener("focusin", (event) => {

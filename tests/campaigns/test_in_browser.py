@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -360,3 +361,24 @@ def test_no_page_of_campaigns_has_an_axe_violation_or_scrolls_sideways(window, m
         # Taking a picture puts a style into the page, which the policy rightly refuses.
         assert PICTURES or [line for line in page.problems if "422" not in line] == []
     assert wrong == {}
+
+
+def test_confirming_says_that_it_is_at_work_and_is_asked_for_once(window, made):
+    page, asked = window(), []
+
+    def stays_where_it_is(route):
+        asked.append(route)
+        route.fulfill(status=204)
+
+    page.goto(f"/campaigns/{made['draft']}/compose")
+    page.route("**/schedule", stays_where_it_is)
+    button = page.locator("#schedule-button")
+    said = button.inner_text()
+    button.click()
+    expect(button).to_have_text(re.compile(r"^Confirming \d+ messages …$"))
+    expect(button).to_have_attribute("aria-busy", "true")
+    button.click()
+    page.wait_for_timeout(200)
+    assert len(asked) == 1
+    page.reload()
+    expect(button).to_have_text(said)

@@ -177,7 +177,6 @@ class Message(Model):
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("campaign_id", "phone"),
-        UniqueConstraint("platform_id", "key"),
         ForeignKeyConstraint(["platform_id", "campaign_id"], ["campaign.platform_id", "campaign.id"]),
         ForeignKeyConstraint(["platform_id", "list_id"], ["recipient_list.platform_id", "recipient_list.id"]),
         ForeignKeyConstraint(["platform_id", "hold_id"], ["hold.platform_id", "hold.id"]),
@@ -194,6 +193,9 @@ class Message(Model):
             " = CASE WHEN campaign_id IS NULL THEN 7 ELSE 0 END",
             name="single_or_of_a_campaign",
         ),
+        # Not constraints: those would index the million messages that have neither.
+        Index("ix_message_key", "platform_id", "key", unique=True, postgresql_where=sql("key IS NOT NULL")),
+        Index("ix_message_hold", "hold_id", unique=True, postgresql_where=sql("hold_id IS NOT NULL")),
         Index("ix_message_of_campaign", "campaign_id", "id"),
         Index("ix_message_by_state", "campaign_id", "state", "id"),
         Index("ix_message_by_country", "campaign_id", "country", "id"),
@@ -238,7 +240,7 @@ class Message(Model):
     sender: Mapped[str | None]
     token: Mapped[str | None]
     key: Mapped[str | None]
-    hold_id: Mapped[int | None] = mapped_column(unique=True)
+    hold_id: Mapped[int | None]
     profile_key: Mapped[str | None] = mapped_column(ForeignKey("pinned_profile.key"))
     created_at: Mapped[datetime | None]
     created_by_name: Mapped[str | None]

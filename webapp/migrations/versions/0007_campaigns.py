@@ -237,8 +237,6 @@ def create_message() -> None:
         sa.Column("tested_campaign_id", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
         sa.UniqueConstraint("campaign_id", "phone", name=op.f("uq_message_campaign_id_phone")),
-        sa.UniqueConstraint("platform_id", "key", name=op.f("uq_message_platform_id_key")),
-        sa.UniqueConstraint("hold_id", name=op.f("uq_message_hold_id")),
         sa.ForeignKeyConstraint(
             ["platform_id", "campaign_id"],
             ["campaign.platform_id", "campaign.id"],
@@ -277,6 +275,11 @@ def create_message() -> None:
             " = CASE WHEN campaign_id IS NULL THEN 7 ELSE 0 END",
         ),
     )
+    for name, columns, where in (
+        ("ix_message_key", ["platform_id", "key"], "key IS NOT NULL"),
+        ("ix_message_hold", ["hold_id"], "hold_id IS NOT NULL"),
+    ):
+        op.create_index(name, "message", columns, unique=True, postgresql_where=sa.text(where))
     op.create_index("ix_message_of_campaign", "message", ["campaign_id", "id"])
     op.create_index("ix_message_by_state", "message", ["campaign_id", "state", "id"])
     op.create_index("ix_message_by_country", "message", ["campaign_id", "country", "id"])
