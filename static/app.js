@@ -91,17 +91,17 @@
     form.dataset.sent = "yes";
     const button = event.submitter;
     if (!button?.dataset.working) return;
-    button.dataset.label = button.textContent;
+    button.dataset.idle = button.textContent;
     button.textContent = button.dataset.working;
     button.setAttribute("aria-busy", "true");
     say(button.dataset.working);
   });
   addEventListener("pageshow", () => {
     $$("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
-    $$("[data-label]").forEach((button) => {
-      button.textContent = button.dataset.label;
+    $$("[data-idle]").forEach((button) => {
+      button.textContent = button.dataset.idle;
       button.removeAttribute("aria-busy");
-      delete button.dataset.label;
+      delete button.dataset.idle;
     });
   });
 
