@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.shop.choice import choose, country_of_zone
+from webapp.accounts.models import Platform
+from webapp.shop.choice import choose
 
 RATED = {"IT", "DE", "US"}
 
@@ -38,6 +39,6 @@ def test_whatever_the_address_says_the_choice_can_be_shown(app, country, currenc
 
 
 def test_a_platforms_country_follows_from_its_time_zone():
-    assert country_of_zone("Europe/Rome") == "IT"
-    assert country_of_zone("America/New_York") == "US"
-    assert country_of_zone("Nowhere/At_All") == "IT"
+    assert Platform(time_zone="Europe/Rome").country == "IT"
+    assert Platform(time_zone="America/New_York").country == "US"
+    assert Platform(time_zone="Nowhere/At_All").country is None

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from babel.core import get_global
 from flask_security import RoleMixin, UserMixin
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -34,6 +35,11 @@ class Platform(Model):
     language: Mapped[str] = mapped_column(default="en", server_default="en")
     burn_order: Mapped[str] = mapped_column(default=BURN_ORDERS[0], server_default=BURN_ORDERS[0])
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    @property
+    def country(self) -> str | None:
+        """The ISO country in which its time zone lies, as a guess at whom it writes to."""
+        return get_global("zone_territories").get(self.time_zone)
 
 
 class Role(RoleMixin):

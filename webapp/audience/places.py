@@ -3,7 +3,6 @@
 from functools import cache
 
 import phonenumbers
-from babel.core import get_global
 
 from webapp.web.formats import country as country_name
 
@@ -23,7 +22,6 @@ def country_choices() -> list[tuple[str, str]]:
     return sorted(named, key=lambda each: each[1].casefold())
 
 
-def country_of_zone(time_zone: str) -> str:
-    """The country a time zone lies in; empty for none."""
-    found = str(get_global("zone_territories").get(time_zone, ""))
-    return found if found in known_countries() else ""
+def likely_country(country: str | None) -> str:
+    """A platform's own country, to begin with; empty where it has no numbers."""
+    return country if country and country in known_countries() else ""

@@ -3,7 +3,6 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from babel.core import get_global
 from flask_babel import gettext as _
 
 from webapp.shop.offers import CURRENCIES
@@ -26,7 +25,7 @@ def choose(
     currency: str | None,
     rated: Collection[str],
     *,
-    first_country: str = FIRST_COUNTRY,
+    first_country: str | None = None,
     first_currency: str = FIRST_CURRENCY,
 ) -> Choice:
     """What was asked for where it makes sense, else what to begin with and a sentence that says so."""
@@ -37,15 +36,10 @@ def choose(
     if currency and currency not in CURRENCIES:
         complaints.append(_("There are no prices in that currency. Choose dollars or euro."))
     return Choice(
-        country if country in rated else _first_of(first_country, rated),
+        country if country in rated else _first_of(first_country or FIRST_COUNTRY, rated),
         currency if currency in CURRENCIES else first_currency,
         tuple(complaints),
     )
-
-
-def country_of_zone(time_zone: str) -> str:
-    """The country in which a time zone lies, as a guess at where a platform writes to."""
-    return str(get_global("zone_territories").get(time_zone, FIRST_COUNTRY))
 
 
 def _first_of(preferred: str, rated: Collection[str]) -> str | None:

@@ -153,7 +153,7 @@ def columns_page(task: Import, into: RecipientList | None) -> dict[str, Any]:
 
 def likely_country(into: RecipientList | None) -> str:
     countries = people_of(db.session(), [into.id])[into.id].countries if into else ()
-    return countries[0][0] if countries else places.country_of_zone(current_platform().time_zone)
+    return countries[0][0] if countries else places.likely_country(current_platform().country)
 
 
 @blueprint.post(f"/imports/<{ID}:import_id>/layout")

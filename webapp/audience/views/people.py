@@ -23,7 +23,7 @@ PAGE = ("audience/find.html", "audience/_find.html")
 def find_person() -> Response:
     """Where a number is; `?phone=` and `?country=`."""
     asked = request.args if request.args.get("phone") else None
-    form = FindForm(asked, country=places.country_of_zone(current_platform().time_zone))
+    form = FindForm(asked, country=places.likely_country(current_platform().country))
     page = found_page(form, asked is not None and form.validate())
     return (invalid if form.errors else render)(*PAGE, **page)
 

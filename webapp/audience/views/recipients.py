@@ -43,7 +43,7 @@ def new_page(recipient_list: RecipientList, form: RecipientForm) -> dict[str, ob
 def likely_country(recipient_list: RecipientList) -> str:
     """The country most people of the list are in, else that of the platform's time zone."""
     countries = people_of(db.session(), [recipient_list.id])[recipient_list.id].countries
-    return countries[0][0] if countries else places.country_of_zone(current_platform().time_zone)
+    return countries[0][0] if countries else places.likely_country(current_platform().country)
 
 
 @blueprint.post(f"/lists/<{ID}:list_id>/recipients/new")

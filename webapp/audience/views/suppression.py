@@ -30,7 +30,7 @@ WRONG_SHOWN = 10
 @requires("admin", "marketer")
 def do_not_contact() -> Response:
     """Everybody the platform must not write to; `?q=` finds by part of the number."""
-    country = places.country_of_zone(current_platform().time_zone)
+    country = places.likely_country(current_platform().country)
     return render(*PAGE, **page_of(DoNotContactForm(formdata=None, country=country)))
 
 

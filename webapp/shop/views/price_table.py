@@ -9,7 +9,7 @@ from flask_login import current_user
 
 from webapp import clock
 from webapp.pricing.books import current_book
-from webapp.shop.choice import FIRST_COUNTRY, FIRST_CURRENCY, Choice, choose, country_of_zone
+from webapp.shop.choice import FIRST_CURRENCY, Choice, choose
 from webapp.shop.offers import Offer, offers
 from webapp.shop.packages import packages_for_sale
 from webapp.web.formats import country as country_name
@@ -46,7 +46,7 @@ def price_table(country: str | None, currency: str | None) -> PriceTable:
         country,
         currency,
         rates,
-        first_country=country_of_zone(platform.time_zone) if platform else FIRST_COUNTRY,
+        first_country=platform.country if platform else None,
         first_currency=platform.currency if platform else FIRST_CURRENCY,
     )
     rate = rates[choice.country] if choice.country else None
