@@ -142,7 +142,7 @@ def stored(platform, **values):
         "by_name": "Ada",
         "language": "en",
         "created_at": NOW,
-        "delete_after": NOW + timedelta(days=7),
+        "delete_at": NOW + timedelta(days=7),
     }
     with transaction() as session:
         export = Export(**(given | values))
@@ -214,7 +214,7 @@ def test_a_file_that_was_deleted_meanwhile_is_not_made(platform):
 
 
 def test_files_are_cleaned_up_after_a_week_with_their_pieces(client, viewer, platform, scene):
-    old = stored(platform, delete_after=NOW - timedelta(seconds=1))
+    old = stored(platform, delete_at=NOW - timedelta(seconds=1))
     young = stored(platform)
     jobs.make_file(export_id=old.id)
     jobs.make_file(export_id=young.id)

@@ -61,11 +61,11 @@ def ended_or_waiting(campaign_id: int, *, now: datetime) -> Step:
         waiting = select(Message.id).where(Message.campaign_id == campaign_id, Message.status == "queued")
         if campaign.status == "sending" and session.execute(waiting.limit(1)).first():
             return Step()
-        lease = select(func.min(Message.lease_until)).where(
+        lease = select(func.min(Message.lease_ends_at)).where(
             Message.campaign_id == campaign_id, Message.status == "submitting"
         )
-        lease_until = session.scalar(lease)
-        return Step(over=lease_until is None or campaign.status == "paused", again_at=lease_until)
+        lease_ends_at = session.scalar(lease)
+        return Step(over=lease_ends_at is None or campaign.status == "paused", again_at=lease_ends_at)
 
 
 def hand_over(batch: Batch, gateway: Gateway, *, under_way: bool) -> Step:

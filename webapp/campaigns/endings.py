@@ -93,7 +93,7 @@ def lapse(campaign_id: int, *, now: datetime) -> None:
         session.execute(
             update(Message)
             .where(Message.id.in_(under_way))
-            .values(status="lapsed", lease_until=None)
+            .values(status="lapsed", lease_ends_at=None)
             .execution_options(synchronize_session=False)
         )
         if campaign.status != "cancelled":
@@ -109,7 +109,7 @@ def lapse_single(message_id: int, *, now: datetime) -> None:
         message = session.scalars(found.with_for_update()).one_or_none()
         if message is None or message.status not in OPEN or not is_too_late(message.created_at, now):
             return
-        message.status, message.lease_until = "lapsed", None
+        message.status, message.lease_ends_at = "lapsed", None
         release_rest(message.hold_id, f"message-lapsed:{message.id}", "lapsed", now)
 
 

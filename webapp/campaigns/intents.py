@@ -45,7 +45,7 @@ class Batch:
     platform_id: int
     campaign_id: int | None
     hold_id: int
-    lease_until: datetime
+    lease_ends_at: datetime
     intents: tuple[Intent, ...]
 
 
@@ -65,7 +65,7 @@ def claim_unsettled(campaign_id: int, *, limit: int, lease_s: float, now: dateti
     """Takes over messages whose lease has run out, in whatever state the campaign is by now."""
     with transaction() as session:
         campaign = lock_campaign(campaign_id)
-        overdue = open_messages(campaign_id, "submitting", limit).where(Message.lease_until <= now)
+        overdue = open_messages(campaign_id, "submitting", limit).where(Message.lease_ends_at <= now)
         messages = session.scalars(overdue).all()
         until = lease(session, messages, now + timedelta(seconds=lease_s))
         return batch_of(campaign, messages, until)
@@ -84,7 +84,7 @@ def claim_single(message_id: int, *, lease_s: float, now: datetime) -> tuple[Bat
         if message is None or message.status not in ("queued", "submitting"):
             return None
         under_way = message.status == "submitting"
-        if under_way and message.lease_until is not None and message.lease_until > now:
+        if under_way and message.lease_ends_at is not None and message.lease_ends_at > now:
             return None
         if is_too_late(message.created_at, now):
             return None
@@ -105,7 +105,7 @@ def lease(session: Session, messages: Iterable[Message], until: datetime) -> dat
         session.execute(
             update(Message)
             .where(Message.id.in_(ids))
-            .values(status="submitting", lease_until=until, attempts=Message.attempts + 1)
+            .values(status="submitting", lease_ends_at=until, attempts=Message.attempts + 1)
             .execution_options(synchronize_session=False)
         )
     return until

@@ -171,7 +171,7 @@ class Message(Model):
 
     A message of a campaign is rendered from the campaign's text and its own `merge` values; a single one (a
     test, or one sent through the API) carries text, sender, token, idempotency key and hold itself.
-    `lease_until` is when somebody else may take up an intent whose answer nobody has recorded.
+    `lease_ends_at` is when somebody else may take up an intent whose answer nobody has recorded.
     """
 
     __tablename__ = "message"
@@ -187,7 +187,7 @@ class Message(Model):
         CheckConstraint("(phone IS NULL) = (erased_at IS NOT NULL)", name="phone_until_erased"),
         CheckConstraint(f"phone BETWEEN 1 AND {HIGHEST_PHONE}", name="phone_e164"),
         CheckConstraint("country ~ '^[A-Z]{2}$'", name="country_iso"),
-        CheckConstraint("status <> 'submitting' OR lease_until IS NOT NULL", name="intent_has_a_lease"),
+        CheckConstraint("status <> 'submitting' OR lease_ends_at IS NOT NULL", name="intent_has_a_lease"),
         CheckConstraint(
             "num_nonnulls(text, sender, token, hold_id, profile_key, created_at, key)"
             " = CASE WHEN campaign_id IS NULL THEN 7 ELSE 0 END",
@@ -231,7 +231,7 @@ class Message(Model):
     reason: Mapped[str | None]
     gateway_reference: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
-    lease_until: Mapped[datetime | None]
+    lease_ends_at: Mapped[datetime | None]
     handed_over_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     erased_at: Mapped[datetime | None]

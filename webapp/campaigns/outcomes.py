@@ -65,7 +65,7 @@ def write(session: Session, ends: Mapping[int, Settled], now: datetime) -> None:
             reason=cast(given.c.reason, Text),
             gateway_reference=cast(given.c.gateway_reference, Text),
             handed_over_at=now,
-            lease_until=None,
+            lease_ends_at=None,
         )
         .execution_options(synchronize_session=False)
     )
@@ -92,12 +92,12 @@ def charge(hold_id: int, messages: list[Message], now: datetime) -> None:
 
 def put_back(batch: Batch) -> None:
     """The gateway took none of them: they are queued again."""
-    set_open(batch, status="queued", lease_until=None)
+    set_open(batch, status="queued", lease_ends_at=None)
 
 
 def leave_unsettled(batch: Batch, retry_at: datetime) -> None:
     """Any of them may have been taken: they stay under way, and are taken up again at `retry_at`."""
-    set_open(batch, lease_until=retry_at)
+    set_open(batch, lease_ends_at=retry_at)
 
 
 def set_open(batch: Batch, **values: object) -> None:
@@ -111,7 +111,7 @@ def set_open(batch: Batch, **values: object) -> None:
             .where(
                 Message.id.in_(ids),
                 Message.status == "submitting",
-                Message.lease_until == batch.lease_until,
+                Message.lease_ends_at == batch.lease_ends_at,
             )
             .values(**values)
             .execution_options(synchronize_session=False)

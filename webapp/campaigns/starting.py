@@ -71,7 +71,7 @@ def take_up_single_messages(now: datetime) -> None:
     found = select(Message.id, Message.created_at).where(
         Message.campaign_id.is_(None),
         Message.status.in_(OPEN),
-        Message.lease_until.is_(None) | (Message.lease_until <= now),
+        Message.lease_ends_at.is_(None) | (Message.lease_ends_at <= now),
     )
     with transaction() as session:
         for message_id, created_at in session.execute(found):

@@ -95,7 +95,7 @@ def start(order: Order, *, now: datetime) -> Export:
             by_id=order.by_id,
             by_name=order.by_name,
             created_at=now,
-            delete_after=now + timedelta(days=KEPT_DAYS),
+            delete_at=now + timedelta(days=KEPT_DAYS),
         )
         session.add(export)
         session.flush()
@@ -227,7 +227,7 @@ def parts(export_id: int) -> Iterator[bytes]:
 def clean_up(*, now: datetime) -> int:
     """Deletes the files whose week is over; returns how many."""
     with transaction() as session:
-        return session.execute(delete(Export).where(Export.delete_after <= now)).rowcount  # type: ignore[attr-defined,no-any-return]
+        return session.execute(delete(Export).where(Export.delete_at <= now)).rowcount  # type: ignore[attr-defined,no-any-return]
 
 
 def ledger_order(

@@ -13,7 +13,7 @@ WAITING, RUNNING, READY, FAILED = "waiting", "running", "ready", "failed"
 
 
 class Export(Model):
-    """One file of one platform, on its way or ready until `deleted_at` is due.
+    """One file of one platform, on its way or ready until `delete_at` is due.
 
     `scope` says what is in it (`webapp/reports/exports.py` reads it); `rows_total` is what was counted
     when it was asked for, so that a page can show how far it is.
@@ -29,7 +29,7 @@ class Export(Model):
         CheckConstraint(
             "(status IN ('ready', 'failed')) = (finished_at IS NOT NULL)", name="finished_at_an_instant"
         ),
-        Index("ix_export_delete_after", "delete_after"),
+        Index("ix_export_delete_at", "delete_at"),
     )
 
     id: Mapped[Identifier]
@@ -48,7 +48,7 @@ class Export(Model):
     language: Mapped[str]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
-    delete_after: Mapped[datetime]
+    delete_at: Mapped[datetime]
 
 
 class ExportPart(Model):

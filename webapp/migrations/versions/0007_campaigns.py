@@ -222,7 +222,7 @@ def create_message() -> None:
         sa.Column("reason", sa.Text()),
         sa.Column("gateway_reference", sa.Text()),
         sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False),
-        sa.Column("lease_until", INSTANT),
+        sa.Column("lease_ends_at", INSTANT),
         sa.Column("handed_over_at", INSTANT),
         sa.Column("delivered_at", INSTANT),
         sa.Column("erased_at", INSTANT),
@@ -270,7 +270,7 @@ def create_message() -> None:
             phone_until_erased="(phone IS NULL) = (erased_at IS NOT NULL)",
             phone_e164="phone BETWEEN 1 AND 999999999999999",
             country_iso="country ~ '^[A-Z]{2}$'",
-            intent_has_a_lease="status <> 'submitting' OR lease_until IS NOT NULL",
+            intent_has_a_lease="status <> 'submitting' OR lease_ends_at IS NOT NULL",
             single_or_of_a_campaign="num_nonnulls(text, sender, token, hold_id, profile_key, created_at, key)"
             " = CASE WHEN campaign_id IS NULL THEN 7 ELSE 0 END",
         ),

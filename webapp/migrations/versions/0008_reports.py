@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("language", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("delete_after", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("delete_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_export")),
         sa.ForeignKeyConstraint(
             ["platform_id"], ["platform.id"], name=op.f("fk_export_platform_id_platform")
@@ -52,7 +52,7 @@ def upgrade() -> None:
             name=op.f("ck_export_finished_at_an_instant"),
         ),
     )
-    op.create_index(op.f("ix_export_delete_after"), "export", ["delete_after"])
+    op.create_index(op.f("ix_export_delete_at"), "export", ["delete_at"])
     op.create_table(
         "export_part",
         sa.Column("export_id", sa.BigInteger(), nullable=False, autoincrement=False),

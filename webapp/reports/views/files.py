@@ -98,7 +98,7 @@ def order_of(asked: Asked) -> Order:
 def export_or_404(export_id: int) -> Export:
     """A file of this platform that this person may read: the ledger is for admins."""
     statement = select(Export).where(Export.id == export_id, Export.platform_id == current_platform().id)
-    statement = statement.where(Export.delete_after > clock.now())
+    statement = statement.where(Export.delete_at > clock.now())
     if current_person().role != "admin":
         statement = statement.where(Export.kind == "usage")
     return one_or_404(statement)

@@ -79,7 +79,7 @@ def urls(platform_id: int, export_id: int) -> dict[str, str]:
 def platform_export_or_404(platform_id: int, export_id: int) -> Export:
     """A file of a platform's ledger, which operators may read."""
     found = select(Export).where(Export.id == export_id, Export.platform_id == platform_id)
-    return one_or_404(found.where(Export.kind == "ledger", Export.delete_after > clock.now()))
+    return one_or_404(found.where(Export.kind == "ledger", Export.delete_at > clock.now()))
 
 
 def asked_of(platform: Platform) -> Asked:
