@@ -20,10 +20,11 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import text
 
-from webapp import clock, config, create_app, migrating, postgres
+from webapp import clock, config, create_app, migrating
 from webapp.audience import importing, lists, snapshots, uploading
 from webapp.audience.models import Import
 from webapp.db import db, transaction
+from webapp.processes import postgres
 
 FIRST = ("Ada", "Zoë", "Mario", "Jürgen", "Anne-Marie", "Ιωάννα", "Li", "Giovanni", "Ana", "Tom")
 CITIES = ("Roma", "Bologna", "Köln", "Paris", "San Sebastián", "Oslo", "Warszawa", "Bari")

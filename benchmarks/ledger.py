@@ -31,11 +31,12 @@ from sqlalchemy import text
 from benchmarks.engine_scripts import RANDOM, recorded, script_of
 from benchmarks.history import write_history
 from benchmarks.measuring import Bench, Figure, percentile, report
-from webapp import migrating, postgres
+from webapp import migrating
 from webapp.credits import engine, history
 from webapp.credits.engine import SYSTEM, Charge, Demand, Subject
 from webapp.credits.expiry import expires_at
 from webapp.db import db
+from webapp.processes import postgres
 
 NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
 SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from webapp import postgres
+from webapp.processes import postgres
 
 CLIENTS = ["-n", "-M", "prepared", "-c", "8", "-j", "2"]
 

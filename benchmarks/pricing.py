@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import text, update
 
-from webapp import config, create_app, migrating, postgres
+from webapp import config, create_app, migrating
 from webapp.audience import chunks, lists, snapshots
 from webapp.audience import statistics as packed
 from webapp.audience.models import RecipientList
@@ -39,6 +39,7 @@ from webapp.pricing.merge import parse
 from webapp.pricing.quotes import price_audience
 from webapp.pricing.segmentation import count, segment
 from webapp.pricing.text import normalise
+from webapp.processes import postgres
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PEERS = Path("instance/bench-peers")

@@ -23,8 +23,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from tests.queue import drain
-from webapp import clock, config, create_app, migrating, postgres
+from webapp import clock, config, create_app, migrating
 from webapp.db import db
+from webapp.processes import postgres
 
 pytest_plugins = ["tests.personas", "tests.browser"]
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 import psycopg
 
-from webapp import config, postgres, running
+from webapp import config
 from webapp.errors import Refused
+from webapp.processes import postgres, running
 
 NEW_SETTING = b"SET transaction_timeout = 0;\n"
 NO_TIMEOUT = b"SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout';\n"

@@ -1,7 +1,7 @@
 """The `sms-credits` command: exit status 0 done, 1 refused with a sentence, 2 wrong usage.
 
 A feature adds its commands in its own `commands.py`: every click command or group in it becomes one
-of ours; a group of the same name as an existing one joins it. `webapp.running.application` gives a
+of ours; a group of the same name as an existing one joins it. `webapp.processes.running.application` gives a
 command the application in its context, on a database that runs and is migrated.
 """
 
@@ -12,9 +12,10 @@ from typing import Any
 
 import click
 
-from webapp import backup, config, postgres, running
+from webapp import backup, config
 from webapp.errors import Refused
 from webapp.jobs import FEATURES
+from webapp.processes import postgres, running
 
 REFUSALS = (Refused, config.SettingError, postgres.PostgresError)
 

@@ -21,7 +21,7 @@ from procrastinate.tasks import configure_task
 from sqlalchemy.orm import Session
 
 from webapp.db import transaction
-from webapp.postgres import libpq
+from webapp.processes.postgres import libpq
 
 P = ParamSpec("P")
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.browser import FLAGS, chromium_path, example
 from tests.browser.pages import PAGES
 from tests.installation import Installation, installed
-from webapp import postgres
+from webapp.processes import postgres
 
 ROOT = Path(__file__).parents[2]
 EVERYTHING = ROOT / "instance" / "pages"

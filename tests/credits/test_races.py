@@ -36,7 +36,7 @@ from webapp.credits.expiry import expires_at
 from webapp.credits.verification import verify
 from webapp.db import db
 from webapp.errors import Refused
-from webapp.postgres import libpq
+from webapp.processes.postgres import libpq
 
 CLIENTS = 16
 MIX_S = 60

@@ -10,7 +10,8 @@ from openpyxl import load_workbook
 
 from tests.personas import make_platform
 from tests.reports.scenes import grant, make_list, send
-from webapp import cli, running
+from webapp import cli
+from webapp.processes import running
 from webapp.reports import exports
 
 NOW = datetime(2026, 5, 10, 12, tzinfo=UTC)

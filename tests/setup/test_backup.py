@@ -11,11 +11,12 @@ from flask import Flask
 
 from tests.conftest import Databases
 from tests.personas import make_person, make_platform
-from webapp import clock, postgres
+from webapp import clock
 from webapp.cli import group
 from webapp.credits import engine
 from webapp.credits.terms import SYSTEM
 from webapp.db import db, transaction
+from webapp.processes import postgres
 
 Run = Callable[..., "object"]
 

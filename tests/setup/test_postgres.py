@@ -13,12 +13,12 @@ import psycopg
 import pytest
 
 from tests.processes import eventually, is_alive
-from webapp import postgres, postgres_guard
+from webapp.processes import postgres, postgres_guard
 
 USER = """
 import sys, time
 from pathlib import Path
-from webapp import postgres, postgres_guard
+from webapp.processes import postgres, postgres_guard
 cluster = postgres.locate(Path(sys.argv[1]))
 with postgres.running(cluster):
     print("ready", flush=True)

@@ -14,8 +14,8 @@ from tests.processes import eventually, is_alive, with_mark
 
 SUPERVISOR = """
 import logging, sys
-from webapp import supervisor
-from webapp.supervisor import Child, supervise
+from webapp.processes import supervisor
+from webapp.processes.supervisor import Child, supervise
 supervisor.STOP_WITHIN_S = 1.0
 logging.basicConfig()
 words = [argument.split("|") for argument in sys.argv[1:]]

@@ -9,11 +9,11 @@ import click
 from email_validator import EmailNotValidError
 from flask import current_app
 
-from webapp import running
 from webapp.accounts import letters, people, platforms
 from webapp.accounts.models import CURRENCIES, LANGUAGES, ROLES, Platform, User
 from webapp.db import db, transaction
 from webapp.errors import Refused
+from webapp.processes import running
 
 
 class WrongAddress(Refused):

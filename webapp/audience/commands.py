@@ -8,13 +8,14 @@ import click
 from flask_babel import gettext as _
 from sqlalchemy import select, text
 
-from webapp import clock, running
+from webapp import clock
 from webapp.audience import checking, exporting, importing, lists, uploading
 from webapp.audience.errors import ImportRefused
 from webapp.audience.models import Import, RecipientList
 from webapp.audience.places import known_countries
 from webapp.audience.rows import FIELD, IGNORE, PHONE
 from webapp.db import db, transaction
+from webapp.processes import running
 
 
 @click.command("import")

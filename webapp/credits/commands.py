@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from webapp import clock, running
+from webapp import clock
 from webapp.credits import expiring, movements, sentences, verification
 from webapp.credits.movements import Filters, Movement
+from webapp.processes import running
 
 
 @click.group()

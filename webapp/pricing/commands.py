@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import click
 
-from webapp import clock, running
+from webapp import clock
 from webapp.pricing import checks, conformance, operating, plugins
 from webapp.pricing.api import NATIONAL_LANGUAGES, Alphabet, SegmentProfile
 from webapp.pricing.books import PricingBook, offline_book
@@ -21,6 +21,7 @@ from webapp.pricing.profiles import Profile, profile_of
 from webapp.pricing.quotes import AudienceQuote, price_audience
 from webapp.pricing.recipient_files import read_recipients
 from webapp.pricing.segmentation import Segmentation, segment
+from webapp.processes import running
 
 TABLE_OF: Final = {number: language for language, number in NATIONAL_LANGUAGES.items()}
 VECTOR_RULES: Final = ("any", "codepoint", "grapheme", "unit")

@@ -9,10 +9,11 @@ from pathlib import Path
 import click
 from sqlalchemy import select
 
-from webapp import clock, running
+from webapp import clock
 from webapp.accounts.models import Platform
 from webapp.db import db
 from webapp.errors import Refused
+from webapp.processes import running
 from webapp.reports import exports, periods, usage
 from webapp.reports.usage import Scope, Usage
 

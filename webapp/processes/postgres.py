@@ -192,7 +192,13 @@ def check_version(url: str, oldest: int) -> None:
 
 def start_guard(cluster: Cluster, remove: bool) -> "subprocess.Popen[str]":
     """A process of its own session, out of reach of a Ctrl-C, that keeps the server."""
-    words = [sys.executable, "-m", "webapp.postgres_guard", str(cluster.folder), str(cluster.binaries)]
+    words = [
+        sys.executable,
+        "-m",
+        "webapp.processes.postgres_guard",
+        str(cluster.folder),
+        str(cluster.binaries),
+    ]
     words += [cluster.user.pw_name if cluster.user else "-", "remove" if remove else "keep"]
     return subprocess.Popen(
         [*words, *cluster.options],

@@ -1,6 +1,7 @@
 """The guard of an embedded server: the process that starts it, and stops it when nobody uses it any more.
 
-`webapp.postgres` starts it as `python -m webapp.postgres_guard`. It prints the reason of a failure, no more.
+`postgres.py` starts it as `python -m webapp.processes.postgres_guard`. It prints the reason of a failure, no
+more.
 """
 
 import contextlib
@@ -18,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from webapp.postgres import (
+from webapp.processes.ending import end_with_parent
+from webapp.processes.postgres import (
     PORT,
     STOP_TIMEOUT_S,
     SUPERUSER,
@@ -27,7 +29,6 @@ from webapp.postgres import (
     is_open,
     wheel_binaries,
 )
-from webapp.processes import end_with_parent
 
 OPEN_FOLDER = Path("/var/lib/sms-credits")
 

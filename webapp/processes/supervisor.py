@@ -1,7 +1,7 @@
 """Keeping several processes together: started as one, restarted when one falls, ended as one.
 
 Each child is a session of its own, so that a Ctrl-C reaches only us and we end them in order. The
-kernel ends them when we are killed (`webapp.processes`).
+kernel ends them when we are killed (`webapp.processes.ending`).
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import FrameType
 
-from webapp.processes import end_with_parent
+from webapp.processes.ending import end_with_parent
 
 STOP_WITHIN_S = 15.0
 SHORT_LIFE_S = 10.0

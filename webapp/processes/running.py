@@ -12,11 +12,12 @@ from contextlib import contextmanager
 import click
 from flask import Flask
 
-from webapp import config, create_app, jobs, migrating, postgres
+from webapp import config, create_app, jobs, migrating
 from webapp.db import db
 from webapp.errors import Refused
-from webapp.serving import Server
-from webapp.supervisor import Child, supervise
+from webapp.processes import postgres
+from webapp.processes.serving import Server
+from webapp.processes.supervisor import Child, supervise
 
 DATABASE = "sms_credits"
 OLDEST_POSTGRES = 14
