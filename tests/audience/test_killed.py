@@ -25,7 +25,8 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from webapp import config, create_app
-from webapp.audience import importing
+from webapp.audience import importing, reading
+reading.APART_FROM_BYTES = 0
 url, instance, import_id, batch_rows = sys.argv[1:]
 importing.BATCH_ROWS = int(batch_rows)
 settings = config.Settings(database_url=url, instance=Path(instance), secret_key="a secret for tests only")

@@ -1,7 +1,10 @@
 """Saying what an import would do, before it does anything."""
 
 from collections import Counter
+from collections.abc import Generator
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +12,15 @@ from sqlalchemy import delete, text, update
 from sqlalchemy.orm import Session
 
 from webapp.audience import suppression, uploads, writing
-from webapp.audience.ahead import ahead
 from webapp.audience.cells import ERASED
 from webapp.audience.errors import ImportRefused
 from webapp.audience.importing import BATCH_ROWS, SupersededError
 from webapp.audience.layout import Layout
 from webapp.audience.models import Import, ImportRefusal
-from webapp.audience.rows import Plan, take
+from webapp.audience.reading import Piece, Source, pieces_ahead
+from webapp.audience.rows import Plan
 from webapp.audience.seen import Seen
 from webapp.audience.settings import unpacked_bytes_max
-from webapp.audience.tables import Batch, batches
 from webapp.db import transaction
 
 Forecast = dict[str, int]
@@ -35,15 +37,15 @@ def check_import(import_id: int, *, now: datetime) -> None:
         session.execute(delete(ImportRefusal).where(ImportRefusal.import_id == import_id))
     seen, counts = Seen(), Counter[str]()
     try:
-        with uploads.on_disk(import_id) as path:
-            read = batches(path, layout, unpacked_bytes_max(), BATCH_ROWS)
-            for batch, taken in ahead((batch, take(batch, plan)) for batch in read):
+        with uploads.on_disk(import_id) as path, closing(looked_at(path, layout, plan)) as pieces:
+            for piece in pieces:
+                taken = piece.taken
                 with transaction() as session:
                     if suppression.share_with_erasures(session, platform_id):
                         erased = suppression.erased_among(session, platform_id, taken.phones)
                         taken = taken.without(erased, ERASED)
                     writing.refuse(session, import_id, taken.refusals)
-                    show_progress(session, import_id, batch)
+                    show_progress(session, import_id, piece)
                 again = int(seen.among(taken.phones).sum())
                 counts.update(rows=taken.read, refused=len(taken.refusals), repeated=taken.repeated + again)
                 seen.add(taken.phones)
@@ -56,11 +58,15 @@ def check_import(import_id: int, *, now: datetime) -> None:
         return
 
 
-def show_progress(session: Session, import_id: int, batch: Batch) -> None:
+def looked_at(path: Path, layout: Layout, plan: Plan) -> Generator[Piece]:
+    return pieces_ahead(Source(path, layout, plan, unpacked_bytes_max(), BATCH_ROWS, to_write=False))
+
+
+def show_progress(session: Session, import_id: int, piece: Piece) -> None:
     moved = (
         update(Import)
         .where(Import.id == import_id, Import.status == "checking")
-        .values(position=batch.position, position_total=batch.position_total)
+        .values(position=piece.position, position_total=piece.position_total)
         .returning(Import.id)
     )
     if session.scalar(moved) is None:

@@ -6,7 +6,7 @@ import again reads over the batches that are done, remembering their numbers, an
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -18,17 +18,16 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from webapp.audience import statistics, suppression, uploads, writing
-from webapp.audience.ahead import ahead
 from webapp.audience.cells import ERASED
 from webapp.audience.chunks import CAPACITY
 from webapp.audience.errors import ImportRefused, ListGone
 from webapp.audience.layout import Layout
 from webapp.audience.lists import add_fields, own_list
 from webapp.audience.models import RECIPIENTS, Import, ImportRefusal
-from webapp.audience.rows import Plan, Taken, take
+from webapp.audience.reading import Piece, Source, pieces_ahead
+from webapp.audience.rows import Plan, Taken
 from webapp.audience.seen import Seen
 from webapp.audience.settings import unpacked_bytes_max
-from webapp.audience.tables import Batch, batches
 from webapp.db import transaction
 
 BATCH_ROWS = CAPACITY  # so that a batch of new people fills a chunk
@@ -105,13 +104,14 @@ def take_file(import_id: int, path: Path, now: datetime, watch: Watch | None = N
         if not done:
             session.execute(delete(ImportRefusal).where(ImportRefusal.import_id == import_id))
             memory.alone_at = version_if_empty(session, task)
-    read = batches(path, layout, unpacked_bytes_max(), BATCH_ROWS)
-    for batch, taken in ahead((batch, take(batch, plan)) for batch in read):
-        if batch.number >= done:
-            take_batch(import_id, batch, taken, memory, now)
-        memory.seen.add(taken.phones)
-        if watch:
-            watch(batch.position, batch.position_total)
+    source = Source(path, layout, plan, unpacked_bytes_max(), BATCH_ROWS)
+    with closing(pieces_ahead(source)) as pieces:
+        for piece in pieces:
+            if piece.number >= done:
+                take_piece(import_id, piece, memory, now)
+            memory.seen.add(piece.taken.phones)
+            if watch:
+                watch(piece.position, piece.position_total)
 
 
 def version_if_empty(session: Session, task: Import) -> int | None:
@@ -122,10 +122,11 @@ def version_if_empty(session: Session, task: Import) -> int | None:
     return None if statistics.has_recipients(session, task.list_id) else version
 
 
-def take_batch(import_id: int, batch: Batch, taken: Taken, memory: Memory, now: datetime) -> None:
+def take_piece(import_id: int, piece: Piece, memory: Memory, now: datetime) -> None:
     """One batch in one transaction: people, statistics, refusals and counts; all or nothing."""
+    taken = piece.taken
     with transaction() as session:
-        task, version = locked(session, import_id, batch.number), 0
+        task, version = locked(session, import_id, piece.number), 0
         if task.purpose == RECIPIENTS:
             task_list = own_list(session, task.platform_id, list_of(task))
             version = task_list.version
@@ -144,8 +145,8 @@ def take_batch(import_id: int, batch: Batch, taken: Taken, memory: Memory, now: 
         task.duplicates += taken.repeated + int(again.sum())
         task.refused += len(taken.refusals)
         task.rows_read += taken.read
-        task.batches = batch.number + 1
-        task.position, task.position_total = batch.position, batch.position_total
+        task.batches = piece.number + 1
+        task.position, task.position_total = piece.position, piece.position_total
 
 
 def locked(session: Session, import_id: int, batch: int) -> Import:

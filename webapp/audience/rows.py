@@ -5,9 +5,12 @@ A row is taken or refused whole, with one reason. Of rows with the same number i
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from webapp.audience.cells import CONTROL, TOO_LONG, VALUE_CHARACTERS, clean_value, read_number
+from webapp.audience.merge_json import json_objects
 from webapp.audience.tables import Batch
+from webapp.pricing.columns import packed_columns
 from webapp.pricing.numbers import BadNumber
 
 PHONE = "phone"
@@ -56,6 +59,16 @@ class Taken:
 
     def __len__(self) -> int:
         return len(self.phones)
+
+    @cached_property
+    def objects(self) -> list[str]:
+        """The values of each row as JSON, as COPY wants it."""
+        return json_objects(self.values, len(self.phones))
+
+    @cached_property
+    def columns(self) -> dict[str, bytes]:
+        """The values of each field, measured for quotes and packed."""
+        return packed_columns(self.values)
 
     def only(self, places: Sequence[int]) -> "Taken":
         """These of the good rows alone."""

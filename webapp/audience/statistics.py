@@ -4,7 +4,7 @@ Whoever changes recipients holds the row of the list (`lock_list`), so that nobo
 the same time and a confirming campaign, which shares that row, waits or is waited for.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -14,7 +14,7 @@ from webapp.audience import chunks
 from webapp.audience.chunks import CAPACITY, Rows
 from webapp.audience.models import Recipient, RecipientChunk, RecipientColumn, RecipientList
 from webapp.db import transaction
-from webapp.pricing.columns import Column
+from webapp.pricing.columns import packed_columns
 
 REBUILT_AT_ONCE = 4  # chunks; more than these are left to a job, and read from the rows until then
 
@@ -49,8 +49,13 @@ def has_recipients(session: Session, list_id: int) -> bool:
     return session.scalar(select(exists().where(Recipient.list_id == list_id))) or False
 
 
-def store(session: Session, chunk_id: int, rows: Rows) -> None:
-    """Writes the packed form of these rows, which must be all rows of the chunk, ordered by id."""
+def store(session: Session, chunk_id: int, rows: Rows, packed: Mapping[str, bytes] | None = None) -> None:
+    """Writes the packed form of these rows, which must be all rows of the chunk, ordered by id.
+
+    `packed` are their columns where somebody has packed them already.
+    """
+    if packed is None:
+        packed = packed_columns(rows.values)
     keys = chunks.keys_of(rows)
     session.execute(
         update(RecipientChunk)
@@ -58,10 +63,7 @@ def store(session: Session, chunk_id: int, rows: Rows) -> None:
         .values(recipients=len(keys.ids), dirty=False, keys=chunks.pack(keys), summary=chunks.summarise(keys))
     )
     session.query(RecipientColumn).filter_by(chunk_id=chunk_id).delete()
-    columns = [
-        {"chunk_id": chunk_id, "field": name, "packed": Column.measure(values).pack()}
-        for name, values in rows.values.items()
-    ]
+    columns = [{"chunk_id": chunk_id, "field": name, "packed": column} for name, column in packed.items()]
     if columns:
         session.execute(insert(RecipientColumn), columns)
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from itertools import repeat
+from itertools import islice
 from json import dumps
-from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from sqlalchemy import text
@@ -15,6 +14,7 @@ from webapp.audience.chunks import CAPACITY, Rows
 from webapp.audience.models import SUBSCRIBED
 from webapp.audience.rows import Refusal, Taken
 
+LINES_AT_ONCE = 2_000
 ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
@@ -28,12 +28,13 @@ def add(session: Session, platform_id: int, list_id: int, new: Taken, now: datet
 def add_piece(session: Session, platform_id: int, list_id: int, new: Taken, now: datetime) -> None:
     chunk_id = statistics.chunk_with_room(session, platform_id, list_id, len(new))
     ids = reserved_ids(session, len(new))
-    objects = json_objects(new.values, len(new))
     head, tail = f"\t{platform_id}\t{list_id}\t{chunk_id}\t", f"\t{now.isoformat()}\t{now.isoformat()}\n"
-    lines = [
+    lines = (
         f"{recipient_id}{head}{phone}\t{country}\t{fields}{tail}"
-        for recipient_id, phone, country, fields in zip(ids, new.phones, new.countries, objects, strict=True)
-    ]
+        for recipient_id, phone, country, fields in zip(
+            ids, new.phones, new.countries, new.objects, strict=True
+        )
+    )
     copy(
         session,
         "COPY recipient (id, platform_id, list_id, chunk_id, phone, country, fields, created_at, updated_at)"
@@ -44,32 +45,14 @@ def add_piece(session: Session, platform_id: int, list_id: int, new: Taken, now:
         statistics.rebuild(session, chunk_id)
         return
     statuses = [SUBSCRIBED] * len(new)
-    statistics.store(session, chunk_id, Rows(ids, new.phones, new.countries, statuses, new.values))
+    rows = Rows(ids, new.phones, new.countries, statuses, new.values)
+    statistics.store(session, chunk_id, rows, new.columns)
 
 
 def reserved_ids(session: Session, count: int) -> list[int]:
     """Ids nobody else gets, ascending."""
-    sequence = text("SELECT nextval('recipient_id_seq') FROM generate_series(1, :n)")
-    return list(session.scalars(sequence, {"n": count}))
-
-
-def json_objects(values: dict[str, list[str]], count: int) -> Iterable[str]:
-    """The merge values of each row as JSON, escaped for COPY; empty ones are left out."""
-    if not values:
-        return repeat("{}", count)
-    names = [f"{quoted(name)}: " for name in values]
-    columns = [encoded(name, column) for name, column in zip(names, values.values(), strict=True)]
-    if all(all(column) for column in columns):
-        return ["{" + ", ".join(pairs) + "}" for pairs in zip(*columns, strict=True)]
-    return ["{" + ", ".join(filter(None, pairs)) + "}" for pairs in zip(*columns, strict=True)]
-
-
-def encoded(name: str, column: Sequence[str]) -> list[str]:
-    """`"name": "value"` for each value, empty for an empty one; a backslash is doubled for COPY."""
-    pairs = [name + quoted(value) if value else "" for value in column]
-    if any("\\" in pair for pair in pairs):
-        return [pair.replace("\\", "\\\\") for pair in pairs]
-    return pairs
+    sequence = text("SELECT array_agg(nextval('recipient_id_seq')) FROM generate_series(1, :n)")
+    return list(session.scalars(sequence, {"n": count}).one())
 
 
 def change(session: Session, list_id: int, known: Taken, now: datetime) -> set[int]:
@@ -79,8 +62,7 @@ def change(session: Session, list_id: int, known: Taken, now: datetime) -> set[i
     """
     session.execute(TOLD)
     session.execute(text("TRUNCATE told"))
-    objects = json_objects(known.values, len(known))
-    lines = [f"{phone}\t{fields}\n" for phone, fields in zip(known.phones, objects, strict=True)]
+    lines = (f"{phone}\t{fields}\n" for phone, fields in zip(known.phones, known.objects, strict=True))
     copy(session, "COPY told (phone, fields) FROM STDIN", lines)
     session.execute(text("ANALYZE told"))
     changed = session.scalars(CHANGE, {"list_id": list_id, "names": list(known.values), "now": now})
@@ -134,9 +116,12 @@ def cells_json(cells: Sequence[str]) -> str:
 
 
 def copy(session: Session, statement: str, lines: Iterable[str]) -> None:
-    """COPY on the session's own connection, inside its transaction."""
+    """COPY on the session's own connection, inside its transaction, some lines at a time: the server takes
+    in the first while the next are made."""
+    lines = iter(lines)
     with driver_cursor(session) as cursor, cursor.copy(statement) as into:
-        into.write("".join(lines).encode("utf-8", "replace"))
+        while some := "".join(islice(lines, LINES_AT_ONCE)):
+            into.write(some.encode("utf-8", "replace"))
 
 
 def driver_cursor(session: Session) -> Any:

@@ -204,6 +204,11 @@ def measure(values: Iterable[object]) -> Column:
     return Column.measure(values)
 
 
+def packed_columns(values: Mapping[str, Iterable[object]]) -> dict[str, bytes]:
+    """The packed column of each field."""
+    return {name: Column.measure(column).pack() for name, column in values.items()}
+
+
 def usual_tables() -> Tables:
     """The alphabet nearly every text is counted in: the first of the default profile."""
     from webapp.pricing.books import offline_book
