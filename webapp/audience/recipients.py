@@ -58,7 +58,7 @@ def add_recipient(
         recipient = Recipient(
             platform_id=platform_id,
             list_id=list_id,
-            chunk_id=statistics.chunk_with_room(session, platform_id, list_id, 1),
+            chunk_id=statistics.chunk_with_room(session, platform_id, list_id, 1)[0],
             phone=phone,
             country=country,
             fields=checked(values),

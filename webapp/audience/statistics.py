@@ -31,14 +31,19 @@ def new_chunk(session: Session, platform_id: int, list_id: int) -> int:
     return session.scalars(chunk.returning(RecipientChunk.id)).one()
 
 
-def chunk_with_room(session: Session, platform_id: int, list_id: int, wanted: int) -> int:
-    """The last chunk of the list if it has room for all of these, else a new one."""
+def chunk_with_room(session: Session, platform_id: int, list_id: int, wanted: int) -> tuple[int, int]:
+    """The last chunk of the list if it has room for all of these, else a new one, and how many it has."""
     last = session.execute(
-        select(func.max(RecipientChunk.id)).where(RecipientChunk.list_id == list_id)
-    ).scalar_one()
-    if last and count_rows(session, last) + wanted <= CAPACITY:
-        return int(last)
-    return new_chunk(session, platform_id, list_id)
+        select(RecipientChunk.id, RecipientChunk.recipients, RecipientChunk.dirty)
+        .where(RecipientChunk.list_id == list_id)
+        .order_by(RecipientChunk.id.desc())
+        .limit(1)
+    ).first()
+    if last:
+        there = count_rows(session, last.id) if last.dirty else last.recipients
+        if there + wanted <= CAPACITY:
+            return last.id, there
+    return new_chunk(session, platform_id, list_id), 0
 
 
 def count_rows(session: Session, chunk_id: int) -> int:

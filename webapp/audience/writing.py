@@ -26,7 +26,7 @@ def add(session: Session, platform_id: int, list_id: int, new: Taken, now: datet
 
 
 def add_piece(session: Session, platform_id: int, list_id: int, new: Taken, now: datetime) -> None:
-    chunk_id = statistics.chunk_with_room(session, platform_id, list_id, len(new))
+    chunk_id, there = statistics.chunk_with_room(session, platform_id, list_id, len(new))
     ids = reserved_ids(session, len(new))
     head, tail = f"\t{platform_id}\t{list_id}\t{chunk_id}\t", f"\t{now.isoformat()}\t{now.isoformat()}\n"
     lines = (
@@ -41,7 +41,7 @@ def add_piece(session: Session, platform_id: int, list_id: int, new: Taken, now:
         " FROM STDIN",
         lines,
     )
-    if statistics.count_rows(session, chunk_id) > len(new):
+    if there:
         statistics.rebuild(session, chunk_id)
         return
     statuses = [SUBSCRIBED] * len(new)
