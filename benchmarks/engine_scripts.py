@@ -48,8 +48,9 @@ def script_of(trips: Trips, varying: dict[str, str], setup: str) -> str:
 
     The engine compares how many balances were moved with its plan; here none divides by zero, which fails.
     """
-    parts = [setup, "BEGIN;"]
-    for trip in trips:
+    parts = [setup]
+    begin: list[tuple[str, dict[str, Any]]] = [("BEGIN", {})]  # psycopg sends it with the first statements
+    for trip in [begin + trips[0], *trips[1:]]:
         parts.append("\\startpipeline")
         for sql, values in trip:
             filled = re.sub(
