@@ -28,7 +28,7 @@ from webapp.errors import Refused
 STEPS = 50
 CI_RUNS = int(os.environ.get("LEDGER_RUNS", "500"))
 SOAK_RUNS = 10_000
-RUNS_TO_A_VACUUM = 20
+RUNS_TO_A_VACUUM = 4
 
 STARTS = [
     datetime(2027, 3, 26, 22, 30, tzinfo=UTC),  # the clocks go forward in Italy two days later
