@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from sqlalchemy import text
 
 from tests.campaigns.makers import ADA, NOW, FakeGateway, accept_all, confirmed
 from webapp.audience import suppression
@@ -339,3 +340,34 @@ def test_two_messages_to_one_number_are_impossible_in_the_database(campaign):
 
     with pytest.raises(IntegrityError, match="phone"), db.session.begin_nested():
         db.session.query(Message).filter_by(id=campaign.message_ids[0]).update({"phone": 393330000001})
+
+
+def read_by(session, statement):
+    """How many rows the plan of a statement takes from the table, and whether it sorts any."""
+    words = statement.compile(session.connection(), compile_kwargs={"literal_binds": True})
+    [plan] = session.execute(text(f"EXPLAIN (ANALYZE, FORMAT JSON) {words}")).scalar_one()
+    nodes, rows, sorts = [plan["Plan"]], 0, False
+    for node in nodes:
+        nodes += node.get("Plans", [])
+        sorts |= "Sort" in node["Node Type"]
+        if "Scan" in node["Node Type"]:
+            rows += node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+    return rows, sorts
+
+
+MANY_MORE = """
+INSERT INTO message (platform_id, campaign_id, list_id, phone, country, segments, credits_per_segment,
+                     credits, plugin, plugin_version, status, lease_ends_at)
+SELECT platform_id, campaign_id, list_id, phone + 1000000 + n, country, segments, credits_per_segment,
+       credits, plugin, plugin_version,
+       CASE WHEN n <= 9000 THEN 'sent' WHEN n <= 9010 THEN 'submitting' ELSE 'queued' END, now()
+FROM message, generate_series(1, 20000) AS n WHERE campaign_id = :campaign
+"""
+
+
+@pytest.mark.parametrize("status", ["queued", "submitting"])
+def test_taking_a_batch_reads_the_batch_however_many_are_done_or_still_to_come(platform, database, status):
+    made = confirmed(platform.id, count=1)
+    database.execute(text(MANY_MORE), {"campaign": made.campaign_id})
+    database.execute(text("ANALYZE message"))
+    assert read_by(database, intents.open_messages(made.campaign_id, status, 10)) == (10, False)

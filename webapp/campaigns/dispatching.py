@@ -19,6 +19,7 @@ from webapp.campaigns.locks import lock_campaign
 from webapp.campaigns.models import Campaign, Message
 from webapp.campaigns.resolving import GONE, Settled, Way, settle, way, way_without_text
 from webapp.campaigns.settings import SendingSettings
+from webapp.campaigns.waiting import oldest
 from webapp.db import transaction
 
 NO_ANSWER = "The gateway gave no answer to some messages."
@@ -58,11 +59,11 @@ def ended_or_waiting(campaign_id: int, *, now: datetime) -> Step:
         campaign = lock_campaign(campaign_id)
         if endings.finish(campaign, now=now):
             return Step(over=True)
-        waiting = select(Message.id).where(Message.campaign_id == campaign_id, Message.status == "queued")
-        if campaign.status == "sending" and session.execute(waiting.limit(1)).first():
+        waiting = oldest(Message.id, campaign_id, "queued", 1)
+        if campaign.status == "sending" and session.execute(waiting).first():
             return Step()
         lease = select(func.min(Message.lease_ends_at)).where(
-            Message.campaign_id == campaign_id, Message.status == "submitting"
+            Message.campaign_id == campaign_id, Message.state == "submitting"
         )
         lease_ends_at = session.scalar(lease)
         return Step(over=lease_ends_at is None or campaign.status == "paused", again_at=lease_ends_at)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from webapp.campaigns.intents import is_too_late
 from webapp.campaigns.locks import lock_campaign
 from webapp.campaigns.models import OPEN, Campaign, Message
+from webapp.campaigns.waiting import oldest
 from webapp.campaigns.wrong_state import WrongState
 from webapp.credits import engine
 from webapp.credits.errors import HoldAlreadyResolved
@@ -44,7 +45,7 @@ def release_queued(session: Session, campaign: Campaign, actor: Actor, now: date
     """Releases what no message in the gateway's hands needs."""
     sums = (
         select(Message.list_id, func.sum(Message.credits))
-        .where(Message.campaign_id == campaign.id, Message.status == "queued")
+        .where(Message.campaign_id == campaign.id, Message.state == "queued")
         .group_by(Message.list_id)
     )
     credits = {list_id: int(total) for list_id, total in session.execute(sums)}
@@ -60,12 +61,7 @@ def mark_unsent(campaign_id: int, *, now: datetime) -> bool:
         campaign = lock_campaign(campaign_id)
         if campaign.status != "cancelled":
             return False
-        ids = session.scalars(
-            select(Message.id)
-            .where(Message.campaign_id == campaign_id, Message.status == "queued")
-            .order_by(Message.id)
-            .limit(PIECE)
-        ).all()
+        ids = session.scalars(oldest(Message.id, campaign_id, "queued", PIECE)).all()
         session.execute(
             update(Message)
             .where(Message.id.in_(ids))
@@ -88,7 +84,7 @@ def lapse(campaign_id: int, *, now: datetime) -> None:
         if campaign.status == "draft" or not is_too_late(campaign.send_at, now):
             return
         under_way = select(Message.id).where(
-            Message.campaign_id == campaign_id, Message.status == "submitting"
+            Message.campaign_id == campaign_id, Message.state == "submitting"
         )
         session.execute(
             update(Message)
@@ -129,8 +125,7 @@ def finish(campaign: Campaign, *, now: datetime) -> bool:
 
 def is_open(campaign_id: int) -> bool:
     with transaction() as session:
-        found = select(Message.id).where(Message.campaign_id == campaign_id, Message.status.in_(OPEN))
-        return session.execute(found.limit(1)).first() is not None
+        return any(session.execute(oldest(Message.id, campaign_id, status, 1)).first() for status in OPEN)
 
 
 def release_rest(hold_id: int | None, key: str, reason: str, now: datetime) -> None:

@@ -21,6 +21,7 @@ from webapp.campaigns.models import Campaign, Message
 from webapp.campaigns.pins import pinned_profile
 from webapp.campaigns.references import reference_of
 from webapp.campaigns.rendering import profiles_of, rendered
+from webapp.campaigns.waiting import oldest
 from webapp.credits import engine
 from webapp.credits.terms import SYSTEM
 from webapp.db import transaction
@@ -94,8 +95,7 @@ def claim_single(message_id: int, *, lease_s: float, now: datetime) -> tuple[Bat
 
 def open_messages(campaign_id: int, status: str, limit: int) -> Any:
     """The oldest messages in this status that nobody else holds at the moment."""
-    found = select(Message).where(Message.campaign_id == campaign_id, Message.status == status)
-    return found.order_by(Message.id).limit(limit).with_for_update(skip_locked=True)
+    return oldest(Message, campaign_id, status, limit).with_for_update(skip_locked=True)
 
 
 def lease(session: Session, messages: Iterable[Message], until: datetime) -> datetime:

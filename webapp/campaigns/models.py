@@ -199,7 +199,6 @@ class Message(Model):
         Index("ix_message_of_campaign", "campaign_id", "id"),
         Index("ix_message_by_state", "campaign_id", "state", "id"),
         Index("ix_message_by_country", "campaign_id", "country", "id"),
-        Index("ix_message_open", "campaign_id", "id", postgresql_where=sql(one_of("status", OPEN))),
         Index("ix_message_single", "platform_id", "phone", postgresql_where=sql("campaign_id IS NULL")),
         Index(
             "ix_message_single_open",

@@ -35,7 +35,7 @@ def pin(session: Session, campaign: Campaign, quote: AudienceQuote) -> None:
 
 def unpin(session: Session, campaign: Campaign) -> None:
     """Takes back what was pinned, to pin anew; only before anything was sent."""
-    session.execute(delete(Message).where(Message.campaign_id == campaign.id, Message.status == "queued"))
+    session.execute(delete(Message).where(Message.campaign_id == campaign.id, Message.state == "queued"))
     session.execute(delete(CampaignRate).where(CampaignRate.campaign_id == campaign.id))
 
 

@@ -284,7 +284,6 @@ def create_message() -> None:
     op.create_index("ix_message_by_state", "message", ["campaign_id", "state", "id"])
     op.create_index("ix_message_by_country", "message", ["campaign_id", "country", "id"])
     for name, columns, where in (
-        ("ix_message_open", ["campaign_id", "id"], "status IN ('queued', 'submitting')"),
         ("ix_message_single", ["platform_id", "phone"], "campaign_id IS NULL"),
         ("ix_message_single_open", ["id"], "campaign_id IS NULL AND status IN ('queued', 'submitting')"),
         ("ix_message_tests", ["tested_campaign_id"], "tested_campaign_id IS NOT NULL"),
