@@ -8,6 +8,7 @@ tell, because the file breaks or it was ended, is read here, where errors can be
 import contextlib
 import gc
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -21,7 +22,7 @@ from webapp.audience.rows import Plan, Taken, take
 from webapp.audience.tables import batches
 from webapp.errors import Refused
 
-APART_FROM_BYTES = 4 << 20  # below, starting a process takes longer than reading
+APART_FROM_BYTES = 2 << 20  # below, starting a process takes longer than reading
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,7 @@ def pieces_apart(source: Source) -> Iterator[Piece | None]:
 
 def tell(asked: BinaryIO, told: BinaryIO) -> None:
     """What the other process does. Ends early, without a word, when nobody listens or the file breaks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for whoever asked
     gc.disable()  # it makes lists by the million, none of them in a circle
     source = pickle.load(asked)  # noqa: S301 - from the process that started this one
     with contextlib.suppress(BrokenPipeError, Refused):
