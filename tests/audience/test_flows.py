@@ -52,7 +52,8 @@ def test_a_person_is_added_changed_unsubscribed_and_removed(
         new, data={"phone": "12", "country": "IT", "more-name-0": "city", "more-value-0": "Roma"}
     )
     assert wrong.status_code == 422
-    assert "Roma" in wrong.text
+    assert 'value="city"' in wrong.text
+    assert 'value="Roma"' in wrong.text
     typed = {"phone": "333 123 4567", "country": "IT", "more-name-0": "city", "more-value-0": "Roma"}
     assert client.post(new, data=typed).status_code == 303
     again = client.post(new, data=typed)
@@ -74,6 +75,18 @@ def test_a_person_is_added_changed_unsubscribed_and_removed(
     assert "asked" in client.get(address).text
     assert client.post(f"{address}/remove").status_code == 303
     assert client.get(address).status_code == 404
+
+
+def test_a_value_without_the_name_of_its_field_is_refused_and_stays_in_the_form(
+    client: FlaskClient, marketer: User, customers: RecipientList, ada: Recipient, database: Session
+) -> None:
+    sign_in(client, marketer)
+    typed = {"phone": "+393331234568", "more-name-1": " ", "more-value-1": "Bari"}
+    for address in (f"/lists/{customers.id}/recipients/new", f"/lists/{customers.id}/recipients/{ada.id}"):
+        refused = client.post(address, data=typed)
+        assert (refused.status_code, "a name" in refused.text) == (422, True)
+        assert 'value="Bari"' in refused.text
+    assert database.scalars(select(Recipient.phone)).all() == [ada.phone]
 
 
 def test_an_erased_person_is_added_only_deliberately(

@@ -158,6 +158,8 @@ def checked(values: Mapping[str, str]) -> dict[str, str]:
     """The values that are not empty, cleaned. Raises `FieldRefused`."""
     cleaned = {name: cells.clean_value(value) for name, value in values.items()}
     for name, value in cleaned.items():
+        if value and not name:
+            raise FieldRefused(_("Give the field with the value “%(value)s” a name.", value=value[:60]))
         if name != cells.field_name(name):
             raise FieldRefused(
                 _(

@@ -7,7 +7,7 @@ from webapp import clock
 from webapp.accounts.access import current_person, current_platform, requires
 from webapp.audience import places, recipients, suppression
 from webapp.audience.errors import AlreadyOnList, FieldRefused, NumberRefused, WasErased
-from webapp.audience.forms import MORE_FIELDS, RecipientForm, ResubscribeForm, values_of
+from webapp.audience.forms import RecipientForm, ResubscribeForm, new_fields, values_of
 from webapp.audience.models import RecipientList
 from webapp.audience.summaries import people_of
 from webapp.audience.views import ID, blueprint
@@ -34,7 +34,7 @@ def new_page(recipient_list: RecipientList, form: RecipientForm) -> dict[str, ob
         "list": recipient_list,
         "form": form,
         "values": values_of(request.form),
-        "more": range(MORE_FIELDS),
+        "more": new_fields(request.form),
         "erased": bool(form.wanted_back.data),
         "refusal": None,
     }
@@ -90,7 +90,7 @@ def person_page(list_id: int, recipient_id: int) -> dict[str, object]:
         "list": recipient_list,
         "person": person,
         "values": values_of(typed) if typed else {name: person.fields.get(name, "") for name in names},
-        "more": range(MORE_FIELDS),
+        "more": new_fields(request.form),
         "blocked": suppression.is_blocked(person.platform_id, person.phone),
         "events": recipients.events_of(person.platform_id, person.phone),
         "refusal": None,
