@@ -16,6 +16,7 @@ from tests.audience.scenes import NOW, bring_in, csv_file
 from tests.personas import sign_in
 from webapp.accounts.models import Platform, User
 from webapp.audience import recipients, suppression
+from webapp.audience.errors import StaysUnsubscribed
 from webapp.audience.models import DoNotContact, Import, Recipient, RecipientList
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -87,6 +88,28 @@ def test_a_value_without_the_name_of_its_field_is_refused_and_stays_in_the_form(
         assert (refused.status_code, "a name" in refused.text) == (422, True)
         assert 'value="Bari"' in refused.text
     assert database.scalars(select(Recipient.phone)).all() == [ada.phone]
+
+
+def test_whoever_unsubscribed_stays_on_the_list_so_that_no_import_subscribes_them_again(
+    client: FlaskClient,
+    marketer: User,
+    platform: Platform,
+    customers: RecipientList,
+    ada: Recipient,
+    database: Session,
+) -> None:
+    platform_id, list_id = customers.platform_id, customers.id
+    recipients.unsubscribe(platform_id, list_id, ada.id, reason="STOP", by="reply", now=NOW)
+    with pytest.raises(StaysUnsubscribed):
+        recipients.remove_recipient(platform_id, list_id, ada.id)
+    sign_in(client, marketer)
+    address = f"/lists/{list_id}/recipients/{ada.id}"
+    assert f"{address}/remove" not in client.get(address).text
+    refused = client.post(f"{address}/remove", data={"csrf_token": "any"})
+    assert (refused.status_code, "has unsubscribed and stays" in refused.text) == (422, True)
+    assert f'value="{ada.fields["first_name"]}"' in refused.text
+    bring_in(platform, customers, csv_file([["phone"], [ada.e164]]))
+    assert database.scalars(select(Recipient.status)).all() == ["unsubscribed"]
 
 
 def test_an_erased_person_is_added_only_deliberately(
