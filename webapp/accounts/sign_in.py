@@ -85,7 +85,7 @@ def limit_attempts(app: Flask) -> None:
 
 
 def account() -> str:
-    """The account somebody tries to open, however its address is spelled: as it is looked up. "-" for none."""
+    """The account somebody tries to open, however its address is spelled: as it is looked up; or "-"."""
     given = request.form.get("email", "").strip()
     with suppress(EmailValidateException):
         given = current_app.extensions["security"].mail_util.normalize(given)
