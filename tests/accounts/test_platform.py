@@ -154,6 +154,22 @@ def test_a_grant_that_cannot_be_is_422_or_refused_and_moves_nothing(
     assert engine.balance(platform.id, now=clock.now()).lots == ()
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"credits": "1,000"}, "digits alone"),
+        ({"credits": "1.5"}, "digits alone"),
+        ({"credits": "0"}, "1 or more"),
+        ({"credits": str(2**53)}, "More credits than can be counted"),
+        ({"expires_on": "31/12/2027"}, "such as 2026-11-20"),
+    ],
+)
+def test_a_grant_that_cannot_be_read_says_how_to_write_it(
+    client: FlaskClient, operator: User, platform: Platform, typed: dict[str, str], said: str
+) -> None:
+    assert said in grant(sign_in(client, operator), platform, **typed).text
+
+
 def test_an_adjustment_lowers_one_lot_and_never_below_zero(
     client: FlaskClient, operator: User, platform: Platform
 ) -> None:

@@ -129,6 +129,13 @@ def test_other_spellings_of_an_address_are_guesses_at_the_same_account(
     assert answers == [200] * 10 + [429]
 
 
+def test_trying_without_an_address_counts_and_is_no_error_of_ours(
+    client: FlaskClient, admin: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert [enter(client, "").status_code for _ in range(11)] == [200] * 10 + [429]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_one_persons_guesses_do_not_keep_others_out(client: FlaskClient, admin: User, viewer: User) -> None:
     for n in range(11):
         enter(client, admin.email, f"guess number {n}")

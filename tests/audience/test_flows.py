@@ -16,6 +16,7 @@ from tests.audience.scenes import NOW, bring_in, csv_file
 from tests.personas import sign_in
 from webapp.accounts.models import Platform, User
 from webapp.audience import recipients, suppression
+from webapp.audience.errors import StaysUnsubscribed
 from webapp.audience.models import DoNotContact, Import, Recipient, RecipientList
 
 HTMX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -52,7 +53,8 @@ def test_a_person_is_added_changed_unsubscribed_and_removed(
         new, data={"phone": "12", "country": "IT", "more-name-0": "city", "more-value-0": "Roma"}
     )
     assert wrong.status_code == 422
-    assert "Roma" in wrong.text
+    assert 'value="city"' in wrong.text
+    assert 'value="Roma"' in wrong.text
     typed = {"phone": "333 123 4567", "country": "IT", "more-name-0": "city", "more-value-0": "Roma"}
     assert client.post(new, data=typed).status_code == 303
     again = client.post(new, data=typed)
@@ -74,6 +76,40 @@ def test_a_person_is_added_changed_unsubscribed_and_removed(
     assert "asked" in client.get(address).text
     assert client.post(f"{address}/remove").status_code == 303
     assert client.get(address).status_code == 404
+
+
+def test_a_value_without_the_name_of_its_field_is_refused_and_stays_in_the_form(
+    client: FlaskClient, marketer: User, customers: RecipientList, ada: Recipient, database: Session
+) -> None:
+    sign_in(client, marketer)
+    typed = {"phone": "+393331234568", "more-name-1": " ", "more-value-1": "Bari"}
+    for address in (f"/lists/{customers.id}/recipients/new", f"/lists/{customers.id}/recipients/{ada.id}"):
+        refused = client.post(address, data=typed)
+        assert (refused.status_code, "a name" in refused.text) == (422, True)
+        assert 'value="Bari"' in refused.text
+    assert database.scalars(select(Recipient.phone)).all() == [ada.phone]
+
+
+def test_whoever_unsubscribed_stays_on_the_list_so_that_no_import_subscribes_them_again(
+    client: FlaskClient,
+    marketer: User,
+    platform: Platform,
+    customers: RecipientList,
+    ada: Recipient,
+    database: Session,
+) -> None:
+    platform_id, list_id = customers.platform_id, customers.id
+    recipients.unsubscribe(platform_id, list_id, ada.id, reason="STOP", by="reply", now=NOW)
+    with pytest.raises(StaysUnsubscribed):
+        recipients.remove_recipient(platform_id, list_id, ada.id)
+    sign_in(client, marketer)
+    address = f"/lists/{list_id}/recipients/{ada.id}"
+    assert f"{address}/remove" not in client.get(address).text
+    refused = client.post(f"{address}/remove", data={"csrf_token": "any"})
+    assert (refused.status_code, "has unsubscribed and stays" in refused.text) == (422, True)
+    assert f'value="{ada.fields["first_name"]}"' in refused.text
+    bring_in(platform, customers, csv_file([["phone"], [ada.e164]]))
+    assert database.scalars(select(Recipient.status)).all() == ["unsubscribed"]
 
 
 def test_an_erased_person_is_added_only_deliberately(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tests.audience.scenes import NOW, bring_in, csv_file, make_list
 from webapp.accounts.models import Platform
-from webapp.audience import erasure, importing, recipients, snapshots, suppression, uploading
+from webapp.audience import checking, erasure, importing, recipients, snapshots, suppression, uploading
 from webapp.audience.errors import ImportRefused
 from webapp.audience.models import (
     DoNotContact,
@@ -179,14 +179,22 @@ def test_a_file_that_is_broken_at_its_start_is_refused_at_once(database: Session
     assert database.scalars(select(Import.id)).all() == []
 
 
+@pytest.mark.parametrize("batch_rows", [1, 1000])
 def test_the_check_tells_beforehand_what_the_import_then_does(
-    database: Session, platform: Platform, run_jobs: Callable[..., int]
+    database: Session,
+    platform: Platform,
+    run_jobs: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    batch_rows: int,
 ) -> None:
+    monkeypatch.setattr(checking, "BATCH_ROWS", batch_rows)
     customers = make_list(platform)
     bring_in(platform, customers, csv_file([["phone"], ["+393331234567"], ["+393331234568"]]))
     blocked = [393331234567, 393331234569]
     suppression.do_not_contact(platform.id, blocked, reason="asked", by="Ada", now=NOW)
-    file = csv_file([["phone"], *([f"+39333123456{place}"] for place in (7, 8, 9, 9)), ["nonsense"]])
+    file = csv_file(
+        [["phone"], *([f"+39333123456{place}"] for place in (7, 8, 9, 9)), ["nonsense"], ["+393331234569"]]
+    )
     task = uploading.upload(
         platform.id, customers.id, "a.csv", io.BytesIO(file), by_id=None, by_name="Ada", now=NOW
     )
@@ -195,9 +203,9 @@ def test_the_check_tells_beforehand_what_the_import_then_does(
     database.refresh(task)
     assert task.status == "checked"
     assert task.forecast == {
-        "rows": 5,
+        "rows": 6,
         "refused": 1,
-        "repeated": 1,
+        "repeated": 2,
         "new": 1,
         "known": 2,
         "unsubscribed": 0,
@@ -207,7 +215,7 @@ def test_the_check_tells_beforehand_what_the_import_then_does(
     uploading.confirm(platform.id, task.id, now=NOW)
     run_jobs()
     database.refresh(task)
-    assert (task.status, task.added, task.unchanged, task.duplicates, task.refused) == ("done", 1, 2, 1, 1)
+    assert (task.status, task.added, task.unchanged, task.duplicates, task.refused) == ("done", 1, 2, 2, 1)
 
 
 def test_an_import_into_a_list_deleted_meanwhile_stops(database: Session, platform: Platform) -> None:

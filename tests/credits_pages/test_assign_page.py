@@ -86,6 +86,12 @@ def test_too_much_is_refused_with_the_numbers_and_nothing_is_saved(as_admin, pla
         assert access(platform) == (900, {scene["shop"]: None, scene["vip"]: 100})
 
 
+def test_a_refusal_takes_the_place_of_the_success_before_it(as_admin, platform, scene):
+    answer = as_admin.post("/assign", data=form(scene, shop="1,000"), headers=HTMX)
+    emptied = re.search(r'<div id="messages"[^>]* hx-swap-oob="true">\s*</div>', answer.text)
+    assert emptied, "what was said stands there no longer"
+
+
 @pytest.mark.parametrize("typed", ["-1", "1.5", "much", "9" * 30])
 def test_what_is_no_number_is_marked_at_its_field_and_nothing_is_saved(as_admin, platform, scene, typed):
     answer = as_admin.post("/assign", data=form(scene, shop=typed, vip="40"), headers=HTMX)

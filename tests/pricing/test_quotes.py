@@ -216,6 +216,23 @@ def test_dropping_the_emoji_says_what_it_saves():
     assert explanations.without_emoji(quote("Hi", people(1, *CROWD))) is None
 
 
+@pytest.mark.parametrize("plain_first", [True, False])
+def test_what_made_it_dearer_is_told_across_lists_of_which_one_has_no_such_values(plain_first):
+    plain, other = (
+        people(1, *((390 + n, "IT", "Ada") for n in range(9))),
+        people(2, (500, "IT", "Łukasz"), EVE),
+    )
+    lists = (plain, other) if plain_first else (other, plain)
+    priced = quote("x" * 100 + "{first_name}", *lists)
+    (cause,) = explanations.dearer(priced).causes
+    assert (cause.field, cause.why, cause.recipients, cause.samples) == (
+        "first_name",
+        "encoding",
+        1,
+        ("Łukasz",),
+    )
+
+
 def test_what_made_it_dearer_is_told_with_samples():
     crowd = [*CROWD, (500, "IT", "Łukasz"), (501, "IT", "Bartholomew-Maximilian")]
     told = explanations.dearer(quote("Hi {first_name}! " + "a" * 140, people(1, *crowd)))

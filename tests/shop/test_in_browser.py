@@ -237,3 +237,22 @@ def test_the_price_page_and_a_receipt_print_on_one_sheet(window, orders):
         page.emulate_media(media="print")
         assert not page.locator(".top").is_visible()
         assert not page.locator("#chooser").is_visible()
+
+
+# How bright the palest word on the page is, from 0 (black) to 255 (white, and not to be seen on paper).
+PALEST = """() => Math.max(...[...document.querySelectorAll("main *")]
+    .filter(each => each.checkVisibility())
+    .filter(each => [...each.childNodes].some(one => one.nodeType === 3 && one.data.trim()))
+    .map(each => getComputedStyle(each).color.match(/\\d+/g).slice(0, 3).map(Number))
+    .map(([red, green, blue]) => 0.3 * red + 0.6 * green + 0.1 * blue))"""
+
+
+@pytest.mark.parametrize(
+    ("role", "path"), [(None, "/prices?country=DE"), ("admin", "/orders/2/receipt"), ("admin", "/reports")]
+)
+def test_what_is_read_in_the_dark_theme_is_printed_dark_on_white(window, orders, role, path):
+    page = window(role, dark=True)
+    page.goto(path)
+    assert page.evaluate(PALEST) > 200, "the words are pale on the dark screen"
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate(PALEST) < 130

@@ -133,9 +133,34 @@ class NewPlatformForm(FlaskForm):  # type: ignore[misc]
     admin_email = addressed(_("E-mail address of the first admin"))
 
 
-def counted(label: str, hint: str = "") -> IntegerField:
-    whole = NumberRange(1, CREDITS_MAX, _("Give a whole number of credits, 1 or more."))
-    return IntegerField(label, [required(), whole], description=hint, render_kw={"inputmode": "numeric"})
+class CreditsField(IntegerField):
+    """A number of credits; what is none is refused in words that say what to type."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(
+                gettext("Give a whole number of credits, digits alone, such as 1000.")
+            ) from error
+
+
+class DayField(DateField):
+    """A day; where the browser has no calendar, the refusal says how to write one."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            super().process_formdata(valuelist)
+        except ValueError as error:
+            raise ValueError(gettext("Write a day as year, month and day, such as 2026-11-20.")) from error
+
+
+def counted(label: str, hint: str = "") -> CreditsField:
+    some = NumberRange(min=1, message=_("Give a whole number of credits, 1 or more."))
+    countable = NumberRange(max=CREDITS_MAX, message=_("More credits than can be counted. Give fewer."))
+    return CreditsField(
+        label, [required(), some, countable], description=hint, render_kw={"inputmode": "numeric"}
+    )
 
 
 def reasoned(label: str, hint: str) -> StringField:
@@ -149,7 +174,7 @@ class GrantForm(FlaskForm):  # type: ignore[misc]
     """Credits given without a payment (R7)."""
 
     credits = counted(_("Credits"))
-    expires_on = DateField(
+    expires_on = DayField(
         _("Expiry day"),
         [Optional()],
         description=_("The first day on which they cannot be used, Italian time. Empty: they never expire."),

@@ -85,11 +85,11 @@ def limit_attempts(app: Flask) -> None:
 
 
 def account() -> str:
-    """The account somebody tries to open, however its address is spelled: as it is looked up."""
+    """The account somebody tries to open, however its address is spelled: as it is looked up; or "-"."""
     given = request.form.get("email", "").strip()
     with suppress(EmailValidateException):
         given = current_app.extensions["security"].mail_util.normalize(given)
-    return given.lower()[:200]
+    return given.lower()[:200] or "-"
 
 
 def account_from_here() -> str:

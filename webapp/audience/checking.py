@@ -46,9 +46,10 @@ def check_import(import_id: int, *, now: datetime) -> None:
                         taken = taken.without(erased, ERASED)
                     writing.refuse(session, import_id, taken.refusals)
                     show_progress(session, import_id, piece)
-                again = int(seen.among(taken.phones).sum())
-                counts.update(rows=taken.read, refused=len(taken.refusals), repeated=taken.repeated + again)
-                seen.add(taken.phones)
+                again = seen.among(taken.phones)
+                repeated = taken.repeated + int(again.sum())
+                counts.update(rows=taken.read, refused=len(taken.refusals), repeated=repeated)
+                seen.add(np.asarray(taken.phones, np.int64)[~again])
         finish(import_id, seen, counts)
     except SupersededError:
         return

@@ -35,6 +35,21 @@ class AlreadyOnList(Refused):
         super().__init__(_("%(phone)s is on this list already.", phone=e164), recipient_id=recipient_id)
 
 
+class StaysUnsubscribed(Refused):
+    """Whoever unsubscribed stays on the list: that row is what an import finds, and leaves as it is."""
+
+    slug = "wrong-state"
+
+    def __init__(self, e164: str) -> None:
+        super().__init__(
+            _(
+                "%(phone)s has unsubscribed and stays on the list as such: otherwise an import would "
+                "subscribe them again. An admin can erase the person altogether.",
+                phone=e164,
+            )
+        )
+
+
 class WasErased(Refused):
     slug = "erased"
 

@@ -65,18 +65,24 @@ class RecipientForm(FlaskForm):  # type: ignore[misc]
 
 
 def values_of(form: Mapping[str, str]) -> dict[str, str]:
-    """The merge values somebody typed: those of known fields, and of new ones with their names."""
+    """The merge values somebody typed: those of known fields, and of new ones with their names.
+
+    A new one whose name was left empty stands under the empty name, which is refused where it is kept.
+    """
     values = {
         name.removeprefix(FIELD_PREFIX): value
         for name, value in form.items()
         if name.startswith(FIELD_PREFIX)
     }
-    for place in range(MORE_FIELDS):
-        name = stripped(form.get(f"more-name-{place}"))
-        value = stripped(form.get(f"more-value-{place}"))
-        if name and value:
-            values[name] = value
-    return values
+    return values | {name: value for name, value in new_fields(form) if value}
+
+
+def new_fields(form: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The names and values in the rows for new fields, as somebody typed them."""
+    return [
+        (stripped(form.get(f"more-name-{place}")), stripped(form.get(f"more-value-{place}")))
+        for place in range(MORE_FIELDS)
+    ]
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]

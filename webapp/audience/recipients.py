@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, Text, and_, cast, delete, exists, 
 from sqlalchemy.orm import Session
 
 from webapp.audience import cells, statistics, suppression
-from webapp.audience.errors import AlreadyOnList, FieldRefused, NumberRefused, WasErased
+from webapp.audience.errors import AlreadyOnList, FieldRefused, NumberRefused, StaysUnsubscribed, WasErased
 from webapp.audience.lists import add_fields, own_list
 from webapp.audience.models import (
     SUBSCRIBED,
@@ -145,10 +145,16 @@ def resubscribe(
 
 
 def remove_recipient(platform_id: int, list_id: int, recipient_id: int) -> int:
-    """Takes a person off a list altogether; returns the number they had."""
+    """Takes a person off a list altogether; returns the number they had.
+
+    Raises `StaysUnsubscribed`: nobody who unsubscribed is forgotten here, but by erasing the person.
+    """
     with transaction() as session:
         own_list(session, platform_id, list_id)
-        phone = one(session, list_id, recipient_id).phone
+        recipient = one(session, list_id, recipient_id)
+        if recipient.status == UNSUBSCRIBED:
+            raise StaysUnsubscribed(recipient.e164)
+        phone = recipient.phone
         session.execute(delete(Recipient).where(Recipient.id == recipient_id))
         statistics.refresh(session, list_id)
         return phone
@@ -158,6 +164,8 @@ def checked(values: Mapping[str, str]) -> dict[str, str]:
     """The values that are not empty, cleaned. Raises `FieldRefused`."""
     cleaned = {name: cells.clean_value(value) for name, value in values.items()}
     for name, value in cleaned.items():
+        if value and not name:
+            raise FieldRefused(_("Give the field with the value “%(value)s” a name.", value=value[:60]))
         if name != cells.field_name(name):
             raise FieldRefused(
                 _(

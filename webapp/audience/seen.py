@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 
 class Seen:
-    """A growing set of numbers: sorted arrays, each at least twice the next, merged as they grow."""
+    """A growing set of numbers: sorted arrays, each at least twice the next, merged as they grow.
+
+    Each number is added once: ask `among` first.
+    """
 
     def __init__(self) -> None:
         self.runs: list[NDArray[np.int64]] = []

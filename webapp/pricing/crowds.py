@@ -124,8 +124,9 @@ class Crowd:
         """The figures of all lists as one array; None if every list has only zeros."""
         if all(array is None for array in arrays):
             return None
+        kind = next(array.dtype for array in arrays if array is not None)  # true and false stay what they are
         pieces = [
-            np.zeros(size, np.uint8) if array is None else kept.of(array)
+            np.zeros(size, kind) if array is None else kept.of(array)
             for array, kept, size in zip(arrays, self.chosen, self.sizes, strict=True)
         ]
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)

@@ -33,10 +33,9 @@ def render(page: str, fragment: str, /, **context: object) -> Response:
 
 
 def invalid(page: str, fragment: str, /, **context: object) -> Response:
-    """The same page or fragment with what must be mended in it: 422."""
-    response = render(page, fragment, **context)
-    response.status_code = 422
-    return response
+    """The same page or fragment with what must be mended in it: 422. What was said before it, goes."""
+    html = render_template(fragment if wants_fragment() else page, **context)
+    return answer((html + messages() if wants_fragment() else html, 422))
 
 
 def see_other(url: str, message: str | None = None) -> Response:
@@ -63,8 +62,12 @@ def with_messages(fragment: str) -> str:
     """The fragment, with what is to be said and the changed widget, each put in its own place."""
     if not get_flashed_messages():
         return fragment
-    messages = render_template("_messages.html", out_of_band=True)
-    return with_widget(fragment + messages)
+    return with_widget(fragment + messages())
+
+
+def messages() -> str:
+    """What is to be said, in the place of what was said before."""
+    return render_template("_messages.html", out_of_band=True)
 
 
 def with_widget(html: str) -> str:

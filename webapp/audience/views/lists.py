@@ -19,6 +19,7 @@ from webapp.audience.views.found import list_or_404
 from webapp.credits import engine
 from webapp.credits.terms import ListBalance
 from webapp.db import db
+from webapp.web.formats import credits as shown
 from webapp.web.htmx import invalid, render, see_other
 from webapp.web.paging import paginate
 from webapp.web.spreadsheets import CSV_MIME, XLSX_MIME, csv_lines, file_name
@@ -157,7 +158,7 @@ def delete_list(list_id: int) -> Response:
     done = lists.delete_list(recipient_list.platform_id, list_id, actor=current_actor(), now=clock.now())
     words = _("“%(name)s” is deleted.", name=done.name)
     if done.credits_returned:
-        returned = _("%(credits)s credits are unassigned again.", credits=f"{done.credits_returned:,}")
+        returned = _("%(credits)s credits are unassigned again.", credits=shown(done.credits_returned))
         words = f"{words} {returned}"
     return see_other(url_for("audience.index"), words)
 

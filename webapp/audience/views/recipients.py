@@ -1,13 +1,15 @@
 """One person on a list: adding, changing, unsubscribing, removing."""
 
+from collections.abc import Mapping
+
 from flask import Response, request, url_for
 from flask_babel import gettext as _
 
 from webapp import clock
 from webapp.accounts.access import current_person, current_platform, requires
 from webapp.audience import places, recipients, suppression
-from webapp.audience.errors import AlreadyOnList, FieldRefused, NumberRefused, WasErased
-from webapp.audience.forms import MORE_FIELDS, RecipientForm, ResubscribeForm, values_of
+from webapp.audience.errors import AlreadyOnList, FieldRefused, NumberRefused, StaysUnsubscribed, WasErased
+from webapp.audience.forms import RecipientForm, ResubscribeForm, new_fields, values_of
 from webapp.audience.models import RecipientList
 from webapp.audience.summaries import people_of
 from webapp.audience.views import ID, blueprint
@@ -34,7 +36,7 @@ def new_page(recipient_list: RecipientList, form: RecipientForm) -> dict[str, ob
         "list": recipient_list,
         "form": form,
         "values": values_of(request.form),
-        "more": range(MORE_FIELDS),
+        "more": new_fields(request.form),
         "erased": bool(form.wanted_back.data),
         "refusal": None,
     }
@@ -82,15 +84,15 @@ def recipient(list_id: int, recipient_id: int) -> Response:
     return render(*ONE, **person_page(list_id, recipient_id))
 
 
-def person_page(list_id: int, recipient_id: int) -> dict[str, object]:
+def person_page(list_id: int, recipient_id: int, typed: Mapping[str, str] | None = None) -> dict[str, object]:
+    """What the page of a person shows: what is kept, or what somebody has typed instead."""
     recipient_list, person = list_or_404(list_id), recipient_or_404(list_id, recipient_id)
-    typed = request.form if request.method == "POST" else None
     names = dict.fromkeys([*recipient_list.fields, *person.fields])
     return {
         "list": recipient_list,
         "person": person,
         "values": values_of(typed) if typed else {name: person.fields.get(name, "") for name in names},
-        "more": range(MORE_FIELDS),
+        "more": new_fields(typed or {}),
         "blocked": suppression.is_blocked(person.platform_id, person.phone),
         "events": recipients.events_of(person.platform_id, person.phone),
         "refusal": None,
@@ -100,7 +102,7 @@ def person_page(list_id: int, recipient_id: int) -> dict[str, object]:
 @blueprint.post(f"/lists/<{ID}:list_id>/recipients/<{ID}:recipient_id>")
 @requires("admin", "marketer")
 def change_recipient(list_id: int, recipient_id: int) -> Response:
-    page = person_page(list_id, recipient_id)
+    page = person_page(list_id, recipient_id, request.form)
     try:
         recipients.change_recipient(
             current_platform().id, list_id, recipient_id, values_of(request.form), now=clock.now()
@@ -158,7 +160,10 @@ def resubscribe(list_id: int, recipient_id: int) -> Response:
 def remove_recipient(list_id: int, recipient_id: int) -> Response:
     list_or_404(list_id)
     person = recipient_or_404(list_id, recipient_id)
-    phone = recipients.remove_recipient(person.platform_id, list_id, recipient_id)
+    try:
+        phone = recipients.remove_recipient(person.platform_id, list_id, recipient_id)
+    except StaysUnsubscribed as refused:
+        return invalid(*ONE, **(person_page(list_id, recipient_id) | {"refusal": refused.sentence}))
     return see_other(
         url_for("audience.show", list_id=list_id), _("+%(phone)s is no longer on this list.", phone=phone)
     )

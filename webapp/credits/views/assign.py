@@ -74,7 +74,7 @@ def save_access() -> Response:
     try:
         done = save(wanted, key)
     except (Refused, OutOfDate) as refused:
-        response = render(PAGE, FRAGMENT, **page(wanted, refusal=sentence_of(refused), key=key))
+        response = invalid(PAGE, FRAGMENT, **page(wanted, refusal=sentence_of(refused), key=key))
         response.status_code = status_of(refused)
         return response
     number = len(wanted.changes)

@@ -51,7 +51,7 @@ def order_package() -> Response:
             now=clock.now(),
         )
     except OrderRefused as refused:
-        answer = render(PAGE, FRAGMENT, **_page(request.form, refusal=refused.sentence))
+        answer = invalid(PAGE, FRAGMENT, **_page(request.form, refusal=refused.sentence))
         answer.status_code = status_of(refused)
         return answer
     placed = _("Order %(number)s is placed. Pay it, and the credits are yours.", number=order.id)

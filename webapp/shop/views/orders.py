@@ -57,7 +57,7 @@ def pay_order(order_id: int) -> Response:
         )
     except (OrderRefused, ReferenceUsed) as refused:
         page |= {"refusal": refused.sentence, "other_order_id": refused.facts.get("order")}
-        answer = render("shop/order.html", "shop/_order.html", **page)
+        answer = invalid("shop/order.html", "shop/_order.html", **page)
         answer.status_code = status_of(refused)
         return answer
     return see_other(

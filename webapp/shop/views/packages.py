@@ -92,6 +92,6 @@ def _listed_or_404(package_id: int) -> Listed:
 
 
 def _refused(refused: PackageRefused, templates: tuple[str, str], **context: object) -> Response:
-    answer = render(*templates, refusal=refused.sentence, **context)
+    answer = invalid(*templates, refusal=refused.sentence, **context)
     answer.status_code = status_of(refused)
     return answer
