@@ -39,6 +39,20 @@ def test_only_the_text_is_needed_and_normalised():
     assert answer == {"encoding": "GSM-7", "units": 2, "segments": 1, "used": [2], "over_limit": False}
 
 
+def test_a_text_is_counted_as_given_only_where_the_line_says_so():
+    lines = "".join(
+        json.dumps({"text": "e\u0301", "normalise": value}) + "\n" for value in (False, None, True)
+    )
+    answers = [json.loads(line) for line in run("segment", "--jsonl", given=lines).stdout.splitlines()]
+    assert [answer["encoding"] for answer in answers] == ["UCS-2", "GSM-7", "GSM-7"]
+
+
+def test_a_line_that_is_not_utf_8_is_refused_by_its_number():
+    result = run("segment", "--jsonl", given=b'{"text": "ok"}\n{"text": "\xff"}\n')
+    assert result.exit_code == 1
+    assert "Line 2 cannot be counted" in result.stderr
+
+
 @pytest.mark.parametrize(
     "line",
     [

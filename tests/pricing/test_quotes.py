@@ -19,6 +19,7 @@ from webapp.pricing.quotes import (
     TooManySegments,
     price_audience,
     price_message,
+    priced_people,
 )
 
 
@@ -254,6 +255,12 @@ def test_trimming_is_told_only_where_it_saves():
     assert explanations.trims(quote("Hi", people(1, *CROWD))) == ()
 
 
+def test_trimming_tells_which_characters_would_go():
+    trim = explanations.trims(quote("{{" + "a" * 153 + " bcd}} {first_name}", people(1, *CROWD)))[0]
+    assert (trim.characters, trim.cut) == (5, "bcd} ")
+    assert trim.saving.text == "{{" + "a" * 153 + " {first_name}"
+
+
 def test_two_wordings_are_set_side_by_side():
     priced = quote("a" * 200, people(1, *CROWD))
     other = explanations.what_if(priced, "a" * 100)
@@ -268,3 +275,20 @@ def test_a_later_alphabet_with_more_room_is_taken_where_it_saves():
     for others in ((), (ADA,)):
         priced = quote(template.source, people(1, (5511, "BR", "Ada"), *others))
         assert next(line.segments for line in priced.by_country if line.country == "BR") == 2
+
+
+def test_what_is_told_dearer_agrees_with_the_rows():
+    crowd = [(number, country, "Ada" * (number % 9)) for number, country in enumerate(["IT", "BR"] * 40, 100)]
+    priced = quote("Hi {first_name}! " + "a" * 140, people(1, *crowd))
+    rows, usual = priced.rows, explanations.usual_segments(priced)
+    above = rows.segments > usual
+    told = explanations.dearer(priced)
+    extra = (rows.credits - usual * rows.credits // rows.segments)[above].sum()
+    assert (told.recipients, told.credits) == (above.sum(), extra)
+    assert priced_people(priced, usual).tolist() == rows.people[above].tolist()
+    assert above.any()
+
+
+def test_samples_of_a_field_are_its_longest_values_first():
+    lengths = np.array([3, 200, 7, 200, 0], np.uint8)
+    assert explanations.longest_first(lengths).tolist() == [1, 3, 2, 0, 4]

@@ -44,7 +44,7 @@ def segment_command(
     if jsonl == (text is not None):
         raise click.UsageError("Give a text, or --jsonl and objects on standard input.")
     if jsonl:
-        write_lines(line.decode("utf-8") for line in sys.stdin.buffer)
+        write_lines(sys.stdin.buffer)
         return
     counted = segment(text or "", offline_book().profile(country), transliterate=transliterate)
     click.echo(json.dumps(as_object(counted)) if as_json else as_text(counted))
@@ -74,11 +74,11 @@ def as_text(counted: Segmentation) -> str:
     return "\n".join(lines)
 
 
-def write_lines(lines: Iterable[str]) -> None:
+def write_lines(lines: Iterable[bytes]) -> None:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                answer = answer_of(json.loads(line))
+                answer = answer_of(json.loads(line.decode("utf-8")))
             except (ValueError, TypeError, KeyError) as problem:
                 raise BadLine(f"Line {number} cannot be counted: {problem}") from None
             sys.stdout.write(json.dumps(answer) + "\n")
@@ -88,7 +88,7 @@ def answer_of(given: Any) -> dict[str, Any]:
     """One line of --jsonl, as API.md describes it. Raises `ValueError`, `TypeError` or `KeyError`."""
     if not isinstance(given, dict) or not isinstance(given.get("text"), str):
         raise ValueError("an object with a text is wanted")
-    as_given = not given.get("normalise", True)
+    as_given = given.get("normalise") is False
     counted = segment(given["text"], profile_for(given, offline_book()), as_given=as_given)
     return {
         "encoding": counted.encoding,

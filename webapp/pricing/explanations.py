@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import regex
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from webapp.pricing.merge import Template, parse, rewritten
 from webapp.pricing.profiles import Profile
-from webapp.pricing.quotes import AudienceQuote, price_audience
+from webapp.pricing.quotes import AudienceQuote, price_audience, priced_people
 from webapp.pricing.segmentation import offender
 from webapp.pricing.text import name_of, normalise
 
@@ -68,10 +68,11 @@ class Dearer:
 
 @dataclass(frozen=True)
 class Trim:
-    """What shortening the text by so many characters would save."""
+    """What shortening the text by so many characters would save, and which ones would go."""
 
     characters: int
     saving: Saving
+    cut: str
 
 
 def usual_segments(quote: AudienceQuote) -> int:
@@ -164,23 +165,20 @@ def with_transliteration(quote: AudienceQuote) -> Saving | None:
 
 def trims(quote: AudienceQuote, lengths: Iterable[int] = TRIMS) -> tuple[Trim, ...]:
     """What dropping characters from the end of the longest literal would save, where it saves anything."""
+    literal = max(quote.template.literals, key=len)
     found = [
-        Trim(length, what_if(quote, trimmed(quote.template, length)))
+        Trim(length, what_if(quote, trimmed(quote.template, length)), literal[-length:])
         for length in lengths
-        if fits(quote, length)
+        if length <= len(literal)
     ]
     return tuple(trim for trim in found if trim.saving.credits_saved > 0)
 
 
-def fits(quote: AudienceQuote, length: int) -> bool:
-    return max(map(len, quote.template.literals)) >= length
-
-
 def trimmed(template: Template, length: int) -> str:
     """The source of a template whose longest literal has lost its last characters."""
-    longest = max(range(len(template.literals)), key=lambda index: len(template.literals[index]))
     literals = list(template.literals)
-    literals[longest] = literals[longest][: len(literals[longest]) - length]
+    longest = literals.index(max(literals, key=len))
+    literals[longest] = literals[longest][:-length]
     return source_of(literals, template)
 
 
@@ -195,11 +193,13 @@ def source_of(literals: list[str], template: Template) -> str:
 def dearer(quote: AudienceQuote) -> Dearer:
     """The messages that take more segments than most, and the field values that make them."""
     usual = usual_segments(quote)
-    rows = quote.rows
-    above = rows.segments > usual
-    per_segment = rows.credits[above] // rows.segments[above]
-    extra = int(((rows.segments[above] - usual) * per_segment).sum())
-    return Dearer(usual, int(above.sum()), extra, causes(quote, rows.people[above], usual))
+    people = extra = 0
+    for line in quote.by_country:
+        for segments, recipients in line.segments_histogram.items():
+            if segments > usual:
+                people += recipients
+                extra += (segments - usual) * recipients * line.credits_per_segment
+    return Dearer(usual, people, extra, causes(quote, priced_people(quote, usual), usual))
 
 
 def causes(quote: AudienceQuote, people: NDArray[np.int64], usual: int) -> tuple[Cause, ...]:
@@ -247,6 +247,12 @@ def cause(quote: AudienceQuote, name: str, why: str, people: NDArray[np.int64]) 
 def samples(quote: AudienceQuote, name: str, people: NDArray[np.int64]) -> tuple[str, ...]:
     """Some different values, the longest first."""
     units = quote.crowd.figures(name, None).units
-    order = people if units is None else people[np.argsort(-units[people].astype(np.int64), kind="stable")]
+    order = people if units is None else people[longest_first(units[people])]
     values = (quote.crowd.values(int(person), (name,))[name] for person in order[:200])
     return tuple(dict.fromkeys(value for value in values if value))[:SAMPLES_MAX]
+
+
+def longest_first(units: NDArray[np.unsignedinteger[Any]]) -> NDArray[np.int64]:
+    """The order of lengths, the largest first. They stay as narrow as they are: such are sorted by digits."""
+    order: NDArray[np.int64] = np.argsort(np.iinfo(units.dtype).max - units, kind="stable")
+    return order

@@ -362,12 +362,12 @@ def histogram(cells: list[Cell]) -> dict[int, int]:
     return dict(sorted(counts.items()))
 
 
-def priced_people(quote: AudienceQuote) -> NDArray[np.int64]:
-    """The people of the crowd who get a message."""
+def priced_people(quote: AudienceQuote, above: int = 0) -> NDArray[np.int64]:
+    """The people of the crowd who get a message, or of them those whose message has more segments."""
     limits = per_country(quote, lambda line: quote.book.profile(line.country).part_limit)
-    segments = quote.counted.of_person
-    found: NDArray[np.int64] = np.flatnonzero((segments > 0) & (segments <= limits[quote.crowd.countries]))
-    return found
+    found: NDArray[np.int64] = np.flatnonzero(quote.counted.of_person > above)
+    within = quote.counted.of_person[found] <= limits[quote.crowd.countries[found]]
+    return found if within.all() else found[within]
 
 
 def per_country(quote: AudienceQuote, figure: Callable[[CountryLine], int]) -> NDArray[np.int64]:

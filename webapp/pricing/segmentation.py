@@ -17,6 +17,8 @@ from webapp.pricing.text import complete, name_of, normalise
 from webapp.pricing.transliteration import Replacement, replacement_of, transliterated
 
 CLUSTER = regex.compile(r"\X")
+NEW = tuple.__new__
+"""Makes a named tuple without the function that names its fields: a tenth of what counting a text takes."""
 
 
 class Count(NamedTuple):
@@ -150,8 +152,8 @@ def count(text: str, profile: Profile) -> Count:
         coding = profile.ucs2
         units = coding.units(text) or 0
     if units <= coding.single:
-        return Count(coding, units, 1 if units else 0)
-    best = Count(coding, units, segments_of(text, units, coding, profile.edge_rule))
+        return NEW(Count, (coding, units, 1 if units else 0))
+    best = NEW(Count, (coding, units, segments_of(text, units, coding, profile.edge_rule)))
     return with_national_tables(text, profile, best) if profile.national and best.segments > 1 else best
 
 
