@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.pricing.strategies import BOOK, CREDITS, NOW, book_of
-from webapp.pricing import explanations
+from webapp.pricing import counting, explanations
 from webapp.pricing.columns import COUNTRIES, Audience, Column, ListColumns, country_index
 from webapp.pricing.merge import UnknownFields, parse
 from webapp.pricing.quotes import (
@@ -275,6 +275,16 @@ def test_a_later_alphabet_with_more_room_is_taken_where_it_saves():
     for others in ((), (ADA,)):
         priced = quote(template.source, people(1, (5511, "BR", "Ada"), *others))
         assert next(line.segments for line in priced.by_country if line.country == "BR") == 2
+
+
+@pytest.mark.parametrize("default", ["𐀀", "€"])
+def test_a_default_takes_the_units_of_the_coding_it_is_counted_in(monkeypatch, default):
+    """Under national tables a UCS-2 text is counted by figures too: an astral default is two units, a € one."""
+    monkeypatch.setattr(counting, "FEW", 0)
+    for size in range(50, 70):
+        text = f"{{first_name|{default}}}ж{'a' * size}"
+        alone = price_message(parse(text), {"first_name": ""}, "PL", BOOK, NOW)
+        assert quote(text, people(1, (48, "PL", ""))).segments == alone.segments, size
 
 
 def test_what_is_told_dearer_agrees_with_the_rows():
