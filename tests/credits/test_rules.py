@@ -772,21 +772,29 @@ def test_r12_a_refused_rescheduling_keeps_the_old_hold(platform):
     assert [one.id for one in engine.balance(platform, now=NOW).holds] == [old.hold_id]
 
 
-def test_splitting_a_capture_changes_nothing(platform):
-    grant(platform, 30, JUNE)
-    grant(platform, 30)
-    whole, split = hold(platform, 20), None
-    release(whole.hold_id)
-    whole = hold(platform, 20)
-    capture(whole.hold_id, [charge(credits=n) for n in (3, 4, 5)])
-    one = slices(whole.hold_id)
-    release(whole.hold_id)
-    split = hold(platform, 20)
-    for credits in (3, 4, 5):
-        capture(split.hold_id, [charge(credits=credits)])
-    assert (
-        sum(part[1] for part in slices(split.hold_id).values()) == sum(part[1] for part in one.values()) == 12
-    )
+def test_splitting_a_capture_changes_nothing():
+    def captured(batches):
+        of = make_platform().id
+        grant(of, 8, JUNE)
+        grant(of, 30)
+        held = hold(of, 20)
+        for batch in batches:
+            capture(held.hold_id, [charge(credits=credits) for credits in batch])
+        return [amounts for _lot, amounts in sorted(slices(held.hold_id).items())]
+
+    assert captured([(3, 4, 5)]) == captured([(3,), (4,), (5,)]) == captured([(3, 4), (5,)])
+
+
+def test_splitting_a_hold_changes_nothing():
+    def held(parts):
+        of = make_platform().id
+        grant(of, 8, JUNE)
+        grant(of, 30)
+        for credits in parts:
+            hold(of, credits)
+        return [(lot.credits_left, lot.held) for lot in engine.balance(of, now=NOW).lots]
+
+    assert held([20]) == held([7, 13]) == held([1] * 20)
 
 
 def test_a_new_lot_changes_no_holds_lots_or_amounts_only_their_days(platform):

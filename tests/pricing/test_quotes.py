@@ -279,7 +279,7 @@ def test_a_later_alphabet_with_more_room_is_taken_where_it_saves():
 
 @pytest.mark.parametrize("default", ["𐀀", "€"])
 def test_a_default_takes_the_units_of_the_coding_it_is_counted_in(monkeypatch, default):
-    """Under national tables a UCS-2 text is counted by figures too: an astral default is two units, a € one."""
+    """Under national tables UCS-2 is counted by figures too: an astral default is two units, a € one."""
     monkeypatch.setattr(counting, "FEW", 0)
     for size in range(50, 70):
         text = f"{{first_name|{default}}}ж{'a' * size}"

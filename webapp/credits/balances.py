@@ -27,6 +27,7 @@ OPEN_HOLDS = """
 SELECT id, label, subject_kind, subject_id, credits - captured - released, send_at FROM hold
 WHERE platform_id = %(platform_id)s AND open ORDER BY send_at, id
 """
+OWN_HOLD = "SELECT id FROM hold WHERE platform_id = %(platform_id)s AND id = %(hold_id)s"
 HELD_OF_LISTS = """
 SELECT demand.list_id, sum(demand.credits - demand.captured - demand.released)::bigint
 FROM hold JOIN hold_demand AS demand ON demand.hold_id = hold.id
@@ -137,14 +138,19 @@ def funding(
     What the hold `releasing` still holds counts as given back, as rescheduling it would do first (R12).
     """
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
-    held: list[Statement] = [(OPEN_PARTS, {"hold_id": releasing})] if releasing else []
+    held: list[Statement] = []
+    if releasing is not None:
+        of = {"platform_id": platform_id, "hold_id": releasing}
+        held = [(OWN_HOLD, of), (OPEN_PARTS, of)]
     with reading() as wire:
         pool, lots, limited, *parts = wire.ask_all(*balances(platform_id, None), *held)
     state = state_of(pool, lots, limited)
     at = max(now, state.moved_at)
     state.expire(at)
     if parts:
-        give_back(state, *parts_of(parts[0]), at)
+        if not parts[0]:
+            raise NotFound("There is no such hold.", hold=releasing)
+        give_back(state, *parts_of(parts[1]), at)
     usable = sum(lot.credits_left for lot in state.usable(max(send_at, at)))
     wanted = set(list_ids)
     spend = {list_id: credits for list_id, credits in state.limited.items() if list_id in wanted}

@@ -11,6 +11,7 @@ from webapp.credits.operation import (
     state_of,
 )
 from webapp.credits.terms import Expired
+from webapp.credits.turns import each_in_turn
 from webapp.credits.wire import unit
 
 PLATFORMS_WITH_DUE_LOTS = """
@@ -21,11 +22,15 @@ ORDER BY platform_id
 
 
 def expire_due(*, now: datetime, platform_id: int | None = None) -> tuple[Expired, ...]:
-    """Expires everything due, platform by platform, each in a transaction of its own; again does nothing."""
+    """Expires everything due, platform by platform, each in a transaction of its own; again does nothing.
+
+    What is wrong with one platform keeps no other from expiring; it is raised when all had their turn.
+    """
     now = instant_of(now)
     with unit() as wire:
         due = [row[0] for row in wire.ask(PLATFORMS_WITH_DUE_LOTS, now=now, platform_id=platform_id)]
-    return tuple(done for platform in due for done in expire_platform(platform, now))
+    done = each_in_turn(due, lambda platform: expire_platform(platform, now))
+    return tuple(expired for of_platform in done for expired in of_platform)
 
 
 def expire_platform(platform_id: int, now: datetime) -> list[Expired]:

@@ -8,7 +8,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from webapp.credits.expiry import expires_at
-from webapp.credits.operation import POOL
+from webapp.credits.operation import LOCK_POOL, POOL
 from webapp.credits.state import LotState, PlatformState
 from webapp.credits.wire import Row, Wire, unit
 
@@ -211,6 +211,7 @@ def write_checkpoints(platform_id: int, *, now: datetime, every: int = CHECKPOIN
 
 def checkpoint_once(platform_id: int, settled: datetime, every: int) -> bool:
     with unit() as wire:
+        wire.ask(LOCK_POOL, platform_id=platform_id)  # an expiry under way may count from before
         last = wire.ask(LAST_CHECKPOINT, platform_id=platform_id, at=settled)
         since = last[0][0] if last else BEGINNING
         row = wire.ask(NEXT_CHECKPOINT, platform_id=platform_id, since=since, skip=every - 1)

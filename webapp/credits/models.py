@@ -14,7 +14,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     LargeBinary,
-    SmallInteger,
     UniqueConstraint,
     func,
     text,
@@ -158,7 +157,7 @@ class HoldDemand(Model):
     hold_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     list_key: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     list_id: Mapped[int | None]
-    position: Mapped[int] = mapped_column(SmallInteger)
+    position: Mapped[int]
     funding: Mapped[str]
     credits: Mapped[int]
     captured: Mapped[int] = mapped_column(server_default=text("0"))

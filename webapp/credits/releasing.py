@@ -14,6 +14,7 @@ from webapp.credits.operation import Opened, balances, instant_of, reason_of, re
 from webapp.credits.posting import post
 from webapp.credits.quantities import credits_of, identifier_of, total_of
 from webapp.credits.terms import SYSTEM, Actor, Demand, Held, Released
+from webapp.credits.turns import each_in_turn
 from webapp.credits.wire import unit
 
 UNRESOLVED_FOR = timedelta(days=7)
@@ -120,23 +121,18 @@ def reschedule(
 
 
 def release_unresolved(*, now: datetime) -> tuple[Released, ...]:
-    """Releases what is still held 7 days after its send time, each hold in a transaction of its own (R12)."""
+    """Releases what is still held 7 days after its send time, each hold in a transaction of its own (R12).
+
+    What is wrong with one hold keeps no other from its release; it is raised when all had their turn.
+    """
     with unit() as wire:
         holds = [row[0] for row in wire.ask(UNRESOLVED, until=instant_of(now) - UNRESOLVED_FOR)]
-    released = []
-    for hold_id in holds:
-        key = f"unresolved:{hold_id}"
+    reason = "unresolved 7 days after the send time"
+
+    def let_go(hold_id: int) -> Released | None:
         try:
-            released.append(
-                release(
-                    hold_id,
-                    None,
-                    reason="unresolved 7 days after the send time",
-                    actor=SYSTEM,
-                    now=now,
-                    key=key,
-                )
-            )
+            return release(hold_id, None, reason=reason, actor=SYSTEM, now=now, key=f"unresolved:{hold_id}")
         except HoldAlreadyResolved:
-            continue  # somebody was faster
-    return tuple(released)
+            return None  # somebody was faster
+
+    return tuple(released for released in each_in_turn(holds, let_go) if released)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from webapp.credits.burn_order import BurnOrder
@@ -17,6 +18,12 @@ class Actor:
 
 
 SYSTEM = Actor(None, "system")
+
+
+def freeze(answer: object, *names: str) -> None:
+    """Makes copies of these mappings that nobody can change."""
+    for name in names:
+        object.__setattr__(answer, name, MappingProxyType(dict(getattr(answer, name))))
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,9 @@ class Assigned(Done):
     unassigned: int
     changes: Mapping[int, int]
 
+    def __post_init__(self) -> None:
+        freeze(self, "changes")
+
 
 @dataclass(frozen=True)
 class Adjusted(Done):
@@ -126,6 +136,9 @@ class Expired:
     unassigned: int
     lists: Mapping[int, int]
     lots: Mapping[int, int]
+
+    def __post_init__(self) -> None:
+        freeze(self, "lists", "lots")
 
 
 @dataclass(frozen=True)
@@ -215,6 +228,9 @@ class Funding:
     limited: Mapping[int, int]
     usable: int
     expiring_before: int
+
+    def __post_init__(self) -> None:
+        freeze(self, "limited")
 
     def available(self, list_id: int | None) -> int:
         """What this list alone could spend."""

@@ -43,8 +43,8 @@ def verify(platform_id: int | None = None) -> tuple[Drift, ...]:
 QUALIFIER = {
     "orphans": "parts.",
     "funding": "demand.",
-    "hold sums": "hold.",
-    "lots": "lot.",
+    "lot origins": "lot.",
+    "hold origins": "hold.",
     "lot parts": "lot.",
     "lot dates": "lot.",
 }

@@ -17,12 +17,12 @@ WITH told AS (
            coalesce(sum(credits) FILTER (WHERE account = 'list'), 0) AS assigned,
            coalesce(-sum(credits) FILTER (WHERE account IN ('purchased', 'granted')), 0) AS received
     FROM ({SIGNED}) AS signed GROUP BY platform_id)
-SELECT pool.platform_id, 'credit_pool of platform ' || pool.platform_id || ': unassigned, assigned, received',
+SELECT platform_id, 'credit_pool of platform ' || platform_id || ': unassigned, assigned, received',
        concat_ws(', ', coalesce(told.unassigned, 0), coalesce(told.assigned, 0), coalesce(told.received, 0)),
        concat_ws(', ', pool.unassigned, pool.assigned, pool.received)
-FROM credit_pool AS pool LEFT JOIN told USING (platform_id)
+FROM credit_pool AS pool FULL JOIN told USING (platform_id)
 WHERE (coalesce(told.unassigned, 0), coalesce(told.assigned, 0), coalesce(told.received, 0))
-      <> (pool.unassigned, pool.assigned, pool.received) AND {{of}}
+      IS DISTINCT FROM (pool.unassigned, pool.assigned, pool.received) AND {{of}}
 """
 
 LISTS = f"""
@@ -86,12 +86,13 @@ WITH parts AS (
            sum(released) AS released FROM hold_demand GROUP BY 1, 2
     UNION ALL
     SELECT platform_id, hold_id, 'slices', sum(credits), sum(captured), sum(released) FROM hold_slice GROUP BY 1, 2)
-SELECT hold.platform_id, 'hold ' || hold.id || ' against its ' || which.which || ': credits, captured, released',
+SELECT platform_id, 'hold ' || hold_id || ' against its ' || which || ': credits, captured, released',
        concat_ws(', ', parts.credits, parts.captured, parts.released),
-       concat_ws(', ', hold.credits, hold.captured, hold.released)
-FROM hold CROSS JOIN (VALUES ('demands'), ('slices')) AS which (which)
-LEFT JOIN parts ON parts.hold_id = hold.id AND parts.which = which.which
-WHERE (hold.credits, hold.captured, hold.released) IS DISTINCT FROM (parts.credits, parts.captured, parts.released)
+       concat_ws(', ', whole.credits, whole.captured, whole.released)
+FROM (SELECT hold.platform_id, hold.id AS hold_id, which.which, credits, captured, released
+      FROM hold CROSS JOIN (VALUES ('demands'), ('slices')) AS which (which)) AS whole
+FULL JOIN parts USING (platform_id, hold_id, which)
+WHERE (whole.credits, whole.captured, whole.released) IS DISTINCT FROM (parts.credits, parts.captured, parts.released)
       AND {of}
 """
 
@@ -102,10 +103,38 @@ WITH told AS (
            coalesce(sum(credits) FILTER (WHERE target = 'left'), 0)
                - coalesce(sum(credits) FILTER (WHERE source = 'left'), 0) AS credits_left
     FROM lot_line GROUP BY 1, 2)
-SELECT lot.platform_id, 'lot ' || lot.id || ': credits, left', concat_ws(', ', told.credits, told.credits_left),
+SELECT platform_id, 'lot ' || lot_id || ': credits, left', concat_ws(', ', told.credits, told.credits_left),
        concat_ws(', ', lot.credits, lot.credits_left)
-FROM lot FULL JOIN told ON told.lot_id = lot.id AND told.platform_id = lot.platform_id
+FROM (SELECT platform_id, id AS lot_id, credits, credits_left FROM lot) AS lot FULL JOIN told USING (platform_id, lot_id)
 WHERE (lot.credits, lot.credits_left) IS DISTINCT FROM (told.credits, told.credits_left) AND {of}
+"""
+
+# What a lot began as stands in its transaction, which is sealed: nobody lengthens its life without a trace.
+LOT_ORIGINS = """
+WITH told AS (
+    SELECT line.platform_id, line.lot_id, moved.kind, (moved.result ->> 'expires_on')::date AS first_expires_on,
+           moved.at AS created_at
+    FROM lot_line AS line JOIN ledger_transaction AS moved ON moved.id = line.transaction_id
+    WHERE line.source = 'origin')
+SELECT lot.platform_id, 'lot ' || lot.id || ': kind, first expiry day, made at',
+       concat_ws(', ', told.kind, told.first_expires_on, told.created_at),
+       concat_ws(', ', lot.kind, lot.first_expires_on, lot.created_at)
+FROM lot LEFT JOIN told ON told.lot_id = lot.id AND told.platform_id = lot.platform_id
+WHERE (lot.kind, lot.first_expires_on, lot.created_at)
+      IS DISTINCT FROM (told.kind, told.first_expires_on, told.created_at) AND {of}
+"""
+
+# Whom a hold is for stands in the transaction that placed it.
+HOLD_ORIGINS = """
+WITH told AS (
+    SELECT DISTINCT ON (hold_id) platform_id, hold_id, subject_kind, subject_id, at
+    FROM ledger_transaction WHERE kind = 'hold' ORDER BY hold_id, id)
+SELECT hold.platform_id, 'hold ' || hold.id || ': whom for, placed at',
+       concat_ws(', ', told.subject_kind, told.subject_id, told.at),
+       concat_ws(', ', hold.subject_kind, hold.subject_id, hold.placed_at)
+FROM hold LEFT JOIN told ON told.hold_id = hold.id AND told.platform_id = hold.platform_id
+WHERE (hold.subject_kind, hold.subject_id, hold.placed_at)
+      IS DISTINCT FROM (told.subject_kind, told.subject_id, told.at) AND {of}
 """
 
 LOT_PARTS = """
@@ -214,28 +243,42 @@ WHERE (used.messages, used.segments, used.credits) IS DISTINCT FROM (told.messag
       AND {of}
 """
 
+# Each transaction is counted with the first checkpoint after it; what was before that adds up along the line.
 CHECKPOINTS = f"""
-WITH told AS (
-    SELECT checkpoint.platform_id, checkpoint.at,
-           coalesce(sum(signed.credits) FILTER (WHERE account = 'unassigned'), 0) AS unassigned,
-           coalesce(sum(signed.credits) FILTER (WHERE account = 'list'), 0) AS assigned,
-           coalesce(sum(signed.credits) FILTER (WHERE account = 'hold'), 0) AS held
-    FROM (SELECT DISTINCT ON (platform_id) platform_id, at FROM balance_checkpoint ORDER BY platform_id, at DESC)
-         AS checkpoint
-    JOIN ledger_transaction AS moved ON moved.platform_id = checkpoint.platform_id AND moved.at <= checkpoint.at
-    JOIN ({SIGNED}) AS signed ON signed.transaction_id = moved.id
-    GROUP BY 1, 2),
+WITH moved AS (
+    SELECT platform_id, id, (
+        SELECT min(checkpoint.at) FROM balance_checkpoint AS checkpoint
+        WHERE checkpoint.platform_id = ledger_transaction.platform_id AND checkpoint.at >= ledger_transaction.at) AS at
+    FROM ledger_transaction),
+lists AS (
+    SELECT moved.platform_id, moved.at, sum(credits) FILTER (WHERE account = 'unassigned') AS unassigned,
+           sum(credits) FILTER (WHERE account = 'list') AS assigned, sum(credits) FILTER (WHERE account = 'hold') AS held
+    FROM moved JOIN ({SIGNED}) AS signed ON signed.transaction_id = moved.id WHERE moved.at IS NOT NULL GROUP BY 1, 2),
+lots AS (
+    SELECT moved.platform_id, moved.at, sum(credits * ((target = 'left')::int - (source = 'left')::int)) AS lots,
+           sum(credits * ((target = 'held')::int - (source = 'held')::int)) AS held_lots
+    FROM moved JOIN lot_line ON lot_line.transaction_id = moved.id WHERE moved.at IS NOT NULL GROUP BY 1, 2),
+told AS (
+    SELECT platform_id, at, coalesce(sum(unassigned) OVER ordered, 0) AS unassigned,
+           coalesce(sum(assigned) OVER ordered, 0) AS assigned, coalesce(sum(held) OVER ordered, 0) AS held,
+           coalesce(sum(lots) OVER ordered, 0) AS lots, coalesce(sum(held_lots) OVER ordered, 0) AS held_lots
+    FROM balance_checkpoint LEFT JOIN lists USING (platform_id, at) LEFT JOIN lots USING (platform_id, at)
+    WINDOW ordered AS (PARTITION BY platform_id ORDER BY at)),
 kept AS (
     SELECT platform_id, at, (state ->> 'unassigned')::numeric AS unassigned,
            (SELECT coalesce(sum(value::numeric), 0) FROM jsonb_each_text(state -> 'limited')) AS assigned,
            (SELECT coalesce(sum(amount.value::numeric), 0) FROM jsonb_each(state -> 'held_lists') AS hold,
-                   jsonb_each_text(hold.value) AS amount) AS held
+                   jsonb_each_text(hold.value) AS amount) AS held,
+           (SELECT coalesce(sum(value::numeric), 0) FROM jsonb_each_text(state -> 'lots')) AS lots,
+           (SELECT coalesce(sum(amount.value::numeric), 0) FROM jsonb_each(state -> 'held_lots') AS hold,
+                   jsonb_each_text(hold.value) AS amount) AS held_lots
     FROM balance_checkpoint)
-SELECT platform_id, 'balance_checkpoint at ' || at || ': unassigned, assigned, held',
-       concat_ws(', ', told.unassigned, told.assigned, told.held),
-       concat_ws(', ', kept.unassigned, kept.assigned, kept.held)
+SELECT platform_id, 'balance_checkpoint at ' || at || ': unassigned, assigned, held, left in lots, held of lots',
+       concat_ws(', ', told.unassigned, told.assigned, told.held, told.lots, told.held_lots),
+       concat_ws(', ', kept.unassigned, kept.assigned, kept.held, kept.lots, kept.held_lots)
 FROM told JOIN kept USING (platform_id, at)
-WHERE (told.unassigned, told.assigned, told.held) <> (kept.unassigned, kept.assigned, kept.held) AND {{of}}
+WHERE (told.unassigned, told.assigned, told.held, told.lots, told.held_lots)
+      IS DISTINCT FROM (kept.unassigned, kept.assigned, kept.held, kept.lots, kept.held_lots) AND {{of}}
 """
 
 ORPHANS = """
@@ -261,6 +304,8 @@ CHECKS = {
     "slices": SLICES,
     "hold sums": HOLD_SUMS,
     "lots": LOTS,
+    "lot origins": LOT_ORIGINS,
+    "hold origins": HOLD_ORIGINS,
     "lot parts": LOT_PARTS,
     "lot dates": LOT_DATES,
     "renewals": RENEWALS,

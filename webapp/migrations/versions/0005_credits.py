@@ -231,7 +231,7 @@ def create_hold_demand() -> None:
         sa.Column("hold_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("list_key", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("list_id", sa.BigInteger(), nullable=True),
-        sa.Column("position", sa.SmallInteger(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
         sa.Column("funding", sa.Text(), nullable=False),
         sa.Column("credits", sa.BigInteger(), nullable=False),
         sa.Column("captured", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
