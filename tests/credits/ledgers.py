@@ -134,3 +134,41 @@ def rows_of_ledger():
 
 def day(text_of_day):
     return date.fromisoformat(text_of_day)
+
+
+VERBS = (
+    "grant", "purchase", "adjust", "hold", "capture", "release", "reschedule", "assign", "set_access", "free"
+)  # fmt: skip
+
+
+def every_verb(platform, vip, now=NOW):
+    """Each operation at an instant, with what another request under its key would be."""
+    lot = grant(platform, 500)
+    held, other = hold(platform, {vip: 50}), hold(platform, {vip: 50})
+    about = {"subject": CAMPAIGN, "label": "x", "actor": ADA}
+    return {
+        "grant": lambda k, n=5: engine.grant(
+            platform, n, expires_on=day("2028-06-01"), reason="x", actor=ADA, now=now, key=k
+        ),
+        "purchase": lambda k, n=5: engine.purchase(
+            platform, n, validity_months=3, subject=ORDER, actor=ADA, now=now, key=k
+        ),
+        "adjust": lambda k, n=5: engine.adjust(
+            platform, lot.lot_id, n, reason="x", actor=ADA, now=now, key=k
+        ),
+        "hold": lambda k, n=5: engine.place_hold(
+            platform, [Demand(vip, n)], send_at=now, now=now, key=k, **about
+        ),
+        "capture": lambda k, n=5: engine.capture(
+            held.hold_id, [charge(vip, n, message_id=10**9)], now=now, key=k
+        ),
+        "release": lambda k, n=5: engine.release(
+            held.hold_id, {vip: n}, reason="x", actor=ADA, now=now, key=k
+        ),
+        "reschedule": lambda k, n=5: engine.reschedule(
+            other.hold_id, [Demand(vip, n)], send_at=now, actor=ADA, now=now, key=k
+        ),
+        "assign": lambda k, n=5: engine.assign(platform, {vip: n}, actor=ADA, now=now, key=k),
+        "set_access": lambda k, n=6: engine.set_access(platform, {vip: n}, actor=ADA, now=now, key=k),
+        "free": lambda k, n=5: engine.free(platform, [vip] if n == 5 else None, actor=ADA, now=now, key=k),
+    }

@@ -15,10 +15,12 @@ from tests.credits.ledgers import (
     CAMPAIGN,
     NOW,
     ORDER,
+    VERBS,
     assign,
     capture,
     charge,
     day,
+    every_verb,
     grant,
     hold,
     lots_left,
@@ -116,6 +118,17 @@ def test_a_key_raced_by_fifty_first_attempts_acts_once(url):
     assert len({(answer.transaction_id, answer.hold_id) for answer in answers}) == 1
     assert sum(not answer.replayed for answer in answers) == 1
     assert totals(platform) == (993, 0, 7)
+    assert verify() == ()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_key_raced_by_first_attempts_acts_once_whatever_the_verb(url, verb):
+    platform = committed_platform(1000)
+    act = every_verb(platform, make_list(platform))[verb]
+    db.session.commit()
+    answers = race(url, lambda _: act("the one"), 8)
+    assert len({answer.transaction_id for answer in answers}) == 1
+    assert sum(not answer.replayed for answer in answers) == 1
     assert verify() == ()
 
 

@@ -1,9 +1,8 @@
 """The words in which the engine is asked and answers: frozen, without behaviour of their own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import NamedTuple
 
 from webapp.credits.burn_order import BurnOrder
@@ -20,10 +19,29 @@ class Actor:
 SYSTEM = Actor(None, "system")
 
 
+class Amounts(Mapping[int, int]):
+    """Credits by id, that nobody changes; other than a view of a dict it can be sent to another process."""
+
+    def __init__(self, amounts: Mapping[int, int]) -> None:
+        self._amounts = dict(amounts)
+
+    def __getitem__(self, key: int) -> int:
+        return self._amounts[key]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._amounts)
+
+    def __len__(self) -> int:
+        return len(self._amounts)
+
+    def __repr__(self) -> str:
+        return repr(self._amounts)
+
+
 def freeze(answer: object, *names: str) -> None:
-    """Makes copies of these mappings that nobody can change."""
+    """Gives an answer amounts of its own in place of the mappings it was made of."""
     for name in names:
-        object.__setattr__(answer, name, MappingProxyType(dict(getattr(answer, name))))
+        object.__setattr__(answer, name, Amounts(getattr(answer, name)))
 
 
 @dataclass(frozen=True)
