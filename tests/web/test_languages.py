@@ -12,8 +12,9 @@ from babel.messages.pofile import read_po
 from flask.testing import FlaskClient
 
 from tests.personas import sign_in
-from webapp.accounts.models import User
+from webapp.accounts.models import Platform, User
 from webapp.config import PACKAGE
+from webapp.credits.errors import InsufficientCredits
 
 ROOT = PACKAGE.parent
 FOLDER = PACKAGE / "translations" / "it" / "LC_MESSAGES"
@@ -97,3 +98,17 @@ def test_every_page_speaks_italian_when_asked(client: FlaskClient, admin: User, 
     assert '<html lang="it"' in page.text
     assert "Piattaforma" in page.text
     assert "Skip to the content" not in page.text
+
+
+def test_what_the_ledger_refuses_is_said_in_the_language_of_the_page(
+    client: FlaskClient, operator: User, platform: Platform
+) -> None:
+    sign_in(client, operator)
+    client.set_cookie("language", "it")
+    typed = {"credits": "5", "expires_on": "2020-01-01", "reason": "bonus"}
+    refused = client.post(f"/operator/platforms/{platform.id}/grant", data=typed)
+    assert refused.status_code == 422
+    assert "dopo oggi, ora italiana" in refused.text
+    with client.application.test_request_context(headers={"Cookie": "language=it"}):
+        sentence = InsufficientCredits([], needed=12_000, available=500).sentence
+    assert sentence.endswith("ne servono 12.000 e ce ne sono 500 disponibili.")

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
 from webapp.errors import Refused
+from webapp.web.formats import credits as told
+from webapp.web.words import gettext as _
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,12 @@ class InsufficientCredits(Refused):
         short = sum(shortfall.short for shortfall in shortfalls)
         listed = [{"list": s.list_id, "needed": s.needed, "available": s.available} for s in shortfalls]
         super().__init__(
-            f"{short:,} credits are missing: {needed:,} are needed and {available:,} available.",
+            _(
+                "%(short)s credits are missing: %(needed)s are needed and %(available)s available.",
+                short=told(short),
+                needed=told(needed),
+                available=told(available),
+            ),
             needed=needed,
             available=available,
             shortfalls=listed,
@@ -56,8 +63,13 @@ class CreditsExpireBefore(Refused):
     ) -> None:
         lost = sum(lot.credits for lot in expiring)
         super().__init__(
-            f"{needed:,} credits are needed at the send time, but only {usable:,} are valid then: "
-            f"{lost:,} expire before. Send earlier, or buy credits, which renews all of them.",
+            _(
+                "%(needed)s credits are needed at the send time, but only %(usable)s are valid then: "
+                "%(lost)s expire before. Send earlier, or buy credits, which renews all of them.",
+                needed=told(needed),
+                usable=told(usable),
+                lost=told(lost),
+            ),
             send_at=send_at.isoformat(),
             needed=needed,
             usable=usable,
@@ -75,7 +87,7 @@ class HoldAlreadyResolved(Refused):
     slug = "wrong-state"
 
     def __init__(self, hold_id: int) -> None:
-        super().__init__("These credits are no longer held: they were charged or released.", hold=hold_id)
+        super().__init__(_("These credits are no longer held: they were charged or released."), hold=hold_id)
         self.hold_id = hold_id
 
 

@@ -30,6 +30,8 @@ from webapp.credits.terms import (
     Subject,
 )
 from webapp.credits.wire import Wire, reading, unit
+from webapp.web.formats import credits as told
+from webapp.web.words import gettext as _
 
 NEXT_LOT = "SELECT nextval('lot_id_seq')"
 INSERT_LOT = """
@@ -80,7 +82,7 @@ def grant(
             return Granted(**with_days(opened.stored))
         if expires_on is not None and expires_on <= rome_day(opened.at):
             raise BadRequest(
-                "The expiry day must be after today in Italy.", expires_on=expires_on.isoformat()
+                _("The expiry day must be after today in Italy."), expires_on=expires_on.isoformat()
             )
         check_room(opened, credits)
         lot_id = add_lot(opened, "grant", credits, expires_on)
@@ -181,7 +183,7 @@ def check_room(opened: Opened, credits: int) -> None:
     """All a platform ever received stays an exact number, and with it every total. Raises `BadQuantity`."""
     if opened.state.received + credits > MOST_CREDITS:
         raise BadQuantity(
-            f"A platform can receive at most {MOST_CREDITS:,} credits in all.",
+            _("A platform can receive at most %(most)s credits in all.", most=told(MOST_CREDITS)),
             quantity=credits,
             received=opened.state.received,
         )
