@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.pricing.strategies import BOOK, CREDITS, NOW, book_of
-from webapp.pricing import explanations
+from webapp.pricing import counting, explanations
 from webapp.pricing.columns import COUNTRIES, Audience, Column, ListColumns, country_index
 from webapp.pricing.merge import UnknownFields, parse
 from webapp.pricing.quotes import (
@@ -275,3 +275,15 @@ def test_what_is_told_dearer_agrees_with_the_rows():
 def test_samples_of_a_field_are_its_longest_values_first():
     lengths = np.array([3, 200, 7, 200, 0], np.uint8)
     assert explanations.longest_first(lengths).tolist() == [1, 3, 2, 0, 4]
+
+
+@pytest.mark.parametrize(("default", "units"), [("𐀀", 71), ("€", 70)])
+def test_a_default_takes_what_each_coding_gives_it_where_national_tables_are_allowed(
+    monkeypatch, default, units
+):
+    """Found by the property: in UCS-2 an astral default takes two units, one of the extension takes one."""
+    monkeypatch.setattr(counting, "FEW", 0)
+    template = parse("{first_name|" + default + "}" + "a" * 61)
+    alone = price_message(template, {"first_name": ""}, "PL", BOOK, NOW)
+    assert (alone.segmentation.encoding, alone.segmentation.units) == ("UCS-2", units)
+    assert quote(template.source, people(1, (48, "PL", ""))).segments == alone.segments

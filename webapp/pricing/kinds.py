@@ -157,7 +157,7 @@ def add_default(
     empty = slice(None) if ucs2.units is None else np.flatnonzero(ucs2.units == 0)
     column = default_column(place.default, tables, plain)
     characters[empty] += len(column[0])
-    extension[empty] += figure(column.wide)
+    extension[empty] += figure(column.wide if tables else column.astral)
     astral[empty] += figure(column.astral)
     foreign = column.gsm(tables).foreign if tables else None
     classes[empty] |= CLASS_OF_FLAGS[figure(column.flags)] | (IS_FOREIGN if foreign is not None else 0)
