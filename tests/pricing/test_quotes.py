@@ -9,11 +9,11 @@ import pytest
 from tests.pricing.strategies import BOOK, CREDITS, NOW, book_of
 from webapp.pricing import counting, explanations
 from webapp.pricing.columns import COUNTRIES, Audience, Column, ListColumns, country_index
+from webapp.pricing.lines import Funding
 from webapp.pricing.merge import UnknownFields, parse
 from webapp.pricing.quotes import (
     AudienceQuote,
     EmptyText,
-    Funding,
     NoRate,
     SenderNotAllowed,
     TooManySegments,
