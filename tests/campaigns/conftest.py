@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.campaigns.scene import address, made, window
 from webapp.campaigns.gateways.sandbox.server import Sandbox
 from webapp.campaigns.settings import Mischief, SendingSettings
+
+__all__ = ["address", "made", "window"]
 
 
 def free_port() -> int:

@@ -1,166 +1,15 @@
 """Compose and the pages of a campaign in a real browser: live, by keyboard, without JavaScript, for axe."""
 
-import os
-import random
 import re
+import threading
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import serving, sign_in_browser, violations
-from tests.campaigns.makers import ADA, FakeGateway, confirmed, grant, italians, make_list
-from tests.personas import make_person, make_platform
-from webapp import clock
-from webapp.audience import suppression
-from webapp.campaigns import dispatching, drafts, scheduling
-from webapp.campaigns.drafts import Draft
-from webapp.campaigns.gateways.api import Accepted, Declined
-from webapp.campaigns.models import Campaign, Message
-from webapp.credits import engine
-from webapp.db import db, transaction
-
-PICTURES = os.environ.get("CAMPAIGN_PICTURES")
-TEXT = "Hi {first_name|friend}, it’s spring: 20% off everything until Sunday. Show this at the till 🌷"
-ABROAD = [
-    ("DE", 491511234500),
-    ("FR", 33612345600),
-    ("ES", 34612345600),
-    ("GB", 447911123400),
-    ("PL", 48512345600),
-    ("GR", 306912345600),
-    ("AT", 43664123400),
-    ("CH", 41791234500),
-]
-
-
-@pytest.fixture
-def made(committed_app):
-    """A platform with lists, drafts and campaigns in every state; ids by name."""
-    with committed_app.app_context():
-        with transaction():
-            platform = make_platform("Aurora")
-            ids = {role: make_person(platform, role).id for role in ("admin", "marketer")}
-            empty = make_platform("Empty")
-            ids["newcomer"] = make_person(empty, "marketer").id
-            platform_id = platform.id
-        people = [*italians(30), (393330009999, "IT", {"first_name": "Massimiliano Alessandro della Rovere"})]
-        luck = random.Random(1)
-        people += [
-            (phone + n, country, {"first_name": luck.choice(["Anna", "Zoë", "Łukasz", "Jürgen"])})
-            for country, phone in ABROAD
-            for n in range(luck.randint(1, 4))
-        ]
-        with transaction():
-            shop = make_list(platform_id, "Shop customers", people)
-            vip = make_list(platform_id, "VIP", italians(6, 20))
-            make_list(platform_id, "Newsletter", italians(2, 300))
-        suppression.do_not_contact(platform_id, [393330000001], reason="", by="Ada", now=clock.now())
-        grant(platform_id, 5000, clock.now())
-        engine.set_access(platform_id, {vip: 4}, actor=ADA, now=clock.now(), key="vip")
-
-        def draft(name, text=TEXT, lists=(shop,), send_local=""):
-            content = Draft(name, "SHOP", text, send_local, lists)
-            return drafts.create_draft(platform_id, content, actor=ADA, now=clock.now()).id
-
-        ids["draft"] = draft("Spring sale")
-        ids["short"] = draft("VIP evening", lists=(vip, shop))
-        ids["blank"] = drafts.create_draft(platform_id, Draft(), actor=ADA, now=clock.now()).id
-        ids["wrong"] = draft("Broken", text="Hi {nobody}, hello {")
-        ids["scheduled"] = draft(
-            "Christmas", "Merry Christmas, {first_name|friend}!", send_local="2027-12-24T09:00"
-        )
-        confirm(committed_app, platform_id, ids["scheduled"])
-        ids["sending"] = running(platform_id)
-        ids["paused"] = confirmed(platform_id, count=3, status="paused").campaign_id
-        ids["finished"] = finished(platform_id)
-        found = db.session.query(Message.id).filter_by(campaign_id=ids["finished"]).order_by(Message.id)
-        ids["message"] = found.first()[0]
-        return ids
-
-
-def confirm(app, platform_id, campaign_id):
-    campaign = db.session.get(Campaign, campaign_id)
-    zone = scheduling.ZoneInfo("Europe/Rome")
-    quoted = scheduling.quote_reschedule(campaign, campaign.send_local, zone=zone, now=clock.now())
-    check = scheduling.confirms(quoted.fingerprint)
-    scheduling.schedule(platform_id, campaign_id, check, zone=zone, actor=ADA, now=clock.now())
-
-
-def settings_of(batch):
-    from webapp.campaigns.settings import Mischief, SendingSettings
-
-    return SendingSettings("fake", "", "k", "", Path("/"), batch, 60, 5, Mischief())
-
-
-def running(platform_id):
-    made = confirmed(platform_id, count=80)
-    dispatching.step(made.campaign_id, FakeGateway(), settings_of(33), now=clock.now())
-    return made.campaign_id
-
-
-def finished(platform_id):
-    made = confirmed(platform_id, count=60)
-    suppression.do_not_contact(platform_id, [393330000003], reason="", by="Ada", now=clock.now())
-
-    def answer(messages):
-        return {
-            message.reference: Declined("number not in service") if n == 1 else Accepted(f"g{n}")
-            for n, message in enumerate(messages)
-        }
-
-    while not dispatching.step(
-        made.campaign_id, FakeGateway(answers=[answer]), settings_of(100), now=clock.now()
-    ).over:
-        pass
-    with transaction() as session:
-        sent = session.query(Message).filter_by(campaign_id=made.campaign_id, status="sent")
-        for n, message in enumerate(sent.order_by(Message.id)):
-            message.delivery, message.delivered_at = "failed" if n % 11 == 5 else "delivered", clock.now()
-    return made.campaign_id
-
-
-@pytest.fixture
-def address(committed_app, made):
-    with serving(committed_app) as address:
-        yield address
-
-
-@pytest.fixture
-def window(browser, committed_app, address, made):
-    """Opens a page as a person: window("admin", width=360, dark=True, script=False)."""
-    opened = []
-
-    def open_as(person="marketer", *, width=1280, dark=False, script=True):
-        context = browser.new_context(
-            base_url=address,
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=script,
-            reduced_motion="reduce",
-        )
-        opened.append(context)
-        sign_in_browser(context, committed_app, address, made[person])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.problems = []
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        return page
-
-    yield open_as
-    for context in opened:
-        context.close()
-
-
-def total(page):
-    return page.locator("[data-figure=total]")
-
-
-def saved(page):
-    """Waits until the draft has saved itself."""
-    expect(page.locator("#saved-state.pending")).to_have_count(0)
-    expect(page.locator(".saved-words")).to_be_visible()
+from tests.browser import violations
+from tests.campaigns.scene import PICTURES, saved, total
+from webapp.campaigns import quoting
 
 
 def test_the_quote_follows_what_is_typed_and_the_button_carries_its_number(window, made):
@@ -192,6 +41,53 @@ def test_the_newest_of_many_quick_changes_wins(window, made):
     expect(text).to_have_value("Sale now, {first_name}! " * 8)
 
 
+def test_a_slow_quote_shows_that_it_works_and_never_replaces_a_newer_one(window, made, monkeypatch):
+    real, answered = quoting.quote_draft, threading.Event()
+
+    def slowly(platform_id, draft, **options):
+        if "slow" in draft.text:
+            answered.wait(60)
+        return real(platform_id, draft, **options)
+
+    monkeypatch.setattr(quoting, "quote_draft", slowly)
+    page = window()
+    page.goto(f"/campaigns/{made['draft']}/compose")
+    text, busy = page.get_by_label("Text", exact=True), page.locator("#quote-busy")
+    expect(busy).to_be_hidden()
+    text.fill("slow words")
+    expect(busy).to_be_visible()
+    text.press_sequentially(", quick", delay=1)
+    expect(text).to_have_value("slow words, quick")
+    text.fill("quick words")
+    expect(page.locator(".bubble")).to_have_text(["quick words"])
+    answered.set()
+    saved(page)
+    expect(busy).to_be_hidden()
+    expect(page.locator(".bubble")).to_have_text(["quick words"])
+    assert page.problems == []
+
+
+def test_a_screen_reader_hears_a_new_total_once(window, made):
+    page = window()
+    page.goto(f"/campaigns/{made['draft']}/compose")
+    page.evaluate(
+        """() => {
+          const live = document.getElementById("live");
+          window.heard = [];
+          new MutationObserver(() => heard.push(live.textContent.trim())).observe(live, {childList: true});
+        }"""
+    )
+    before = total(page).inner_text()
+    text = page.get_by_label("Text", exact=True)
+    for words in ("Hello {first_name}", "Hello, {first_name}"):
+        text.fill(words)
+        expect(page.locator(".bubble").first).to_contain_text(words.partition("{")[0].strip())
+        saved(page)
+    assert total(page).inner_text() != before
+    assert page.evaluate("heard") == [f"{total(page).inner_text()} credits"]
+    assert page.problems == []
+
+
 def test_lists_are_chosen_and_moved_without_leaving_the_page(window, made):
     page = window()
     page.goto(f"/campaigns/{made['draft']}/compose")
@@ -206,53 +102,6 @@ def test_lists_are_chosen_and_moved_without_leaving_the_page(window, made):
     expect(page.locator(".chosen-lists li")).to_have_count(1)
     expect(page.locator("#schedule-button")).to_be_visible()
     assert page.evaluate("window.stayed")
-    assert page.problems == []
-
-
-def test_a_field_is_put_where_the_cursor_is(window, made):
-    page = window()
-    page.goto(f"/campaigns/{made['draft']}/compose")
-    text = page.get_by_label("Text", exact=True)
-    text.fill("Hi , bye")
-    text.evaluate("one => one.setSelectionRange(3, 3)")
-    page.get_by_role("button", name="{first_name}").click()
-    expect(text).to_have_value("Hi {first_name}, bye")
-    expect(page.locator(".bubble").first).to_contain_text("Hi ")
-
-
-def test_a_character_is_replaced_by_its_button_and_the_saving_is_true(window, made):
-    page = window()
-    page.goto(f"/campaigns/{made['draft']}/compose")
-    page.get_by_label("Text", exact=True).fill("It’s spring" + " and all is new" * 9)
-    expect(page.locator(".text-count")).to_contain_text("3 parts")
-    offer = page.locator(".offers li").first
-    expect(offer).to_contain_text("3 parts to 1")
-    before = int(total(page).inner_text())
-    words = offer.inner_text()
-    page.get_by_role("button", name="Replace by '").click()
-    expect(page.get_by_label("Text", exact=True)).to_have_value("It's spring" + " and all is new" * 9)
-    expect(page.locator(".text-count")).to_contain_text("1 part")
-    assert f"saves {before - int(total(page).inner_text())} credits" in words
-
-
-def test_costly_characters_and_cuts_are_marked_where_they_are_written(window, made):
-    page = window()
-    page.goto(f"/campaigns/{made['draft']}/compose")
-    text = page.get_by_label("Text", exact=True)
-    text.fill("It’s\u00a0[5 €] {{off}} for {first_name}" + " and all is new" * 9)
-    mirror = page.locator(".mirror")
-    expect(mirror.locator("mark.offender")).to_have_text(["’", "\u00a0"])
-    expect(mirror.locator("mark[data-drawn='\u237d']")).to_have_count(1)
-    expect(mirror.locator(".cut")).to_have_count(2)
-    text.fill("[5 €] {{off}} for {first_name}, line by line\n" * 4)
-    expect(page.locator(".text-count")).to_contain_text("GSM-7")
-    expect(mirror.locator("mark.offender")).to_have_count(0)
-    expect(mirror.locator("mark.wide")).to_have_text(["[", "€", "]", "{{", "}}"] * 4)
-    same = "(one, two) => one.clientWidth === two.clientWidth && one.scrollHeight === two.scrollHeight"
-    assert page.evaluate(f"({same})(document.getElementById('text'), document.querySelector('.mirror'))"), (
-        "the layer wraps as the text does"
-    )
-    assert mirror.get_attribute("aria-hidden") == "true"
     assert page.problems == []
 
 

@@ -305,6 +305,33 @@ def test_the_other_wording_is_taken_by_its_button(ada, draft):
     assert db.session.get(Campaign, draft.id).text == "Ciao\nAda", "an empty one is no wording"
 
 
+def test_trimming_shows_the_shorter_text_before_anything_is_changed(ada, draft, platform):
+    grant(platform.id, 1000)
+    given = form(draft, text="x" * 152 + " and so on", do="try:trim:5")
+    offers = ada.post(f"/campaigns/{draft.id}/savings", data=given, headers=HTMX).text
+    assert "5 characters less, without “so on”" in offers
+    shown = ada.post(f"/campaigns/{draft.id}/wording", data=given, headers=HTMX).text
+    assert ">" + "x" * 152 + " and </textarea>" in shown
+    assert "The other saves" in shown
+    assert "x" * 152 not in db.session.get(Campaign, draft.id).text, "nothing is changed yet"
+    whole = ada.post(f"/campaigns/{draft.id}/wording", data=given).text
+    assert ">" + "x" * 152 + " and so on</textarea>" in whole, "without JavaScript the page shows both"
+    assert ">" + "x" * 152 + " and </textarea>" in whole
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_a_wording_that_was_taken_can_be_taken_back(ada, draft, headers):
+    url = f"/campaigns/{draft.id}/compose"
+    given = form(draft, text="the former", other="the shorter", do="use")
+    page = ada.post(url, data=given, headers=headers).text
+    assert db.session.get(Campaign, draft.id).text == "the shorter"
+    assert ">the former</textarea>" in page
+    assert "Take it back" in page
+    saved = db.session.get(Campaign, draft.id)
+    ada.post(url, data=form(saved, other="the former", do="use"), headers=headers)
+    assert db.session.get(Campaign, draft.id).text == "the former"
+
+
 @pytest.mark.parametrize("word", ["fix:zz", "fix:", "all", "emoji", "trim:7", "nonsense", ""])
 def test_a_button_that_is_not_offered_any_more_changes_nothing(ada, draft, platform, word):
     grant(platform.id, 1000)

@@ -9,11 +9,11 @@ import pytest
 from tests.pricing.strategies import BOOK, CREDITS, NOW, book_of
 from webapp.pricing import counting, explanations
 from webapp.pricing.columns import COUNTRIES, Audience, Column, ListColumns, country_index
+from webapp.pricing.lines import Funding
 from webapp.pricing.merge import UnknownFields, parse
 from webapp.pricing.quotes import (
     AudienceQuote,
     EmptyText,
-    Funding,
     NoRate,
     SenderNotAllowed,
     TooManySegments,
@@ -277,16 +277,6 @@ def test_a_later_alphabet_with_more_room_is_taken_where_it_saves():
         assert next(line.segments for line in priced.by_country if line.country == "BR") == 2
 
 
-@pytest.mark.parametrize("default", ["𐀀", "€"])
-def test_a_default_takes_the_units_of_the_coding_it_is_counted_in(monkeypatch, default):
-    """Under national tables UCS-2 is counted by figures too: an astral default is two units, a € one."""
-    monkeypatch.setattr(counting, "FEW", 0)
-    for size in range(50, 70):
-        text = f"{{first_name|{default}}}ж{'a' * size}"
-        alone = price_message(parse(text), {"first_name": ""}, "PL", BOOK, NOW)
-        assert quote(text, people(1, (48, "PL", ""))).segments == alone.segments, size
-
-
 def test_what_is_told_dearer_agrees_with_the_rows():
     crowd = [(number, country, "Ada" * (number % 9)) for number, country in enumerate(["IT", "BR"] * 40, 100)]
     priced = quote("Hi {first_name}! " + "a" * 140, people(1, *crowd))
@@ -302,3 +292,15 @@ def test_what_is_told_dearer_agrees_with_the_rows():
 def test_samples_of_a_field_are_its_longest_values_first():
     lengths = np.array([3, 200, 7, 200, 0], np.uint8)
     assert explanations.longest_first(lengths).tolist() == [1, 3, 2, 0, 4]
+
+
+@pytest.mark.parametrize(("default", "units"), [("𐀀", 71), ("€", 70)])
+def test_a_default_takes_what_each_coding_gives_it_where_national_tables_are_allowed(
+    monkeypatch, default, units
+):
+    """Found by the property: in UCS-2 an astral default takes two units, one of the extension takes one."""
+    monkeypatch.setattr(counting, "FEW", 0)
+    template = parse("{first_name|" + default + "}" + "a" * 61)
+    alone = price_message(template, {"first_name": ""}, "PL", BOOK, NOW)
+    assert (alone.segmentation.encoding, alone.segmentation.units) == ("UCS-2", units)
+    assert quote(template.source, people(1, (48, "PL", ""))).segments == alone.segments

@@ -24,8 +24,9 @@ from webapp.db import db
 from webapp.errors import Refused
 from webapp.pricing.books import PricingBook, current_book
 from webapp.pricing.columns import Audience
+from webapp.pricing.lines import Funding, ListLine
 from webapp.pricing.merge import MergeError, Template, parse
-from webapp.pricing.quotes import AudienceQuote, Funding, ListLine, price_audience
+from webapp.pricing.quotes import AudienceQuote, price_audience
 from webapp.pricing.senders import form_of
 
 

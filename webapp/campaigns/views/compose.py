@@ -88,13 +88,26 @@ def context_of(
         "zone": platform_zone().key,
         "name_of_list": {chosen.list_id: chosen.name for chosen in quoted.lists},
         "shown_credits": request.form.get("shown_credits", type=int),
-        "other_text": "" if action == "use" else request.form.get("other", "")[:10_000],
-        "comparison": comparison_of(campaign, quoted) if action == "compare" else None,
+        **other_wording(campaign, quoted, action, value),
     }
 
 
-def comparison_of(campaign: Campaign, quoted: Quoted) -> Comparison:
+def other_wording(campaign: Campaign, quoted: Quoted, action: str, value: str) -> dict[str, object]:
+    """The second text and what it costs: one that was written, one that is proposed, or the former one."""
     other = request.form.get("other", "")
+    if action == "try":
+        other = savings.text_after(quoted, value)
+    elif action == "use" and other.strip():
+        other = request.form.get("text", "")
+    shown = action in ("compare", "try") or (action == "use" and bool(other.strip()))
+    return {
+        "other_text": other[:10_000],
+        "other_is": action if action in ("try", "use") else "",
+        "comparison": comparison_of(campaign, quoted, other) if shown else None,
+    }
+
+
+def comparison_of(campaign: Campaign, quoted: Quoted, other: str) -> Comparison:
     return wordings.compare(campaign.platform_id, quoted, other, zone=platform_zone(), now=clock.now())
 
 
@@ -159,6 +172,8 @@ def save(campaign_id: int) -> AnyResponse:
         return compose_page(campaign, draft, conflict=conflict)
     if wants_fragment():
         return changed(saved, given.action)
+    if given.action == "use":  # The former text goes with the answer: no address could carry it.
+        return compose_page(saved, drafts.draft_of(saved))
     asked: dict[str, Any] = {name: request.form[name] for name in ("find",) if request.form.get(name)}
     sample = given.value if given.action == "sample" else request.form.get("sample")
     if given.action == "find":
