@@ -127,6 +127,8 @@ def test_the_first_operator_and_platform_are_made_from_the_command_line(run: Run
         ]
     )
     number = json.loads(platform.stdout)["id"]
+    assert json.loads(run("platform", "list", "--json").stdout) == [{"id": number, "name": "A"}]
+    assert run("platform", "list").stdout.split() == [str(number), "A"]
     made = run(*f"user create --role viewer --platform {number} --email v@example.com --name Vera".split())
     assert made.exit_code == 0
     assert "/invitation/" in made.stdout

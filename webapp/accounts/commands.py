@@ -8,6 +8,7 @@ from typing import Any
 import click
 from email_validator import EmailNotValidError
 from flask import current_app
+from sqlalchemy import select
 
 from webapp.accounts import letters, people, platforms
 from webapp.accounts.models import CURRENCIES, LANGUAGES, ROLES, Platform, User
@@ -54,6 +55,19 @@ def create_platform(time_zone: str, as_json: bool, **given: Any) -> None:
     with running.application(), transaction():
         made, admin = with_address(lambda: platforms.create(time_zone=time_zone, **given))
         tell({"id": made.id, "name": made.name}, admin, as_json)
+
+
+@platform.command("list")
+@as_json
+def list_platforms(as_json: bool) -> None:
+    """Every platform with its number, which other commands ask for."""
+    with running.application():
+        found = db.session.execute(select(Platform.id, Platform.name).order_by(Platform.id)).all()
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in found]))
+        return
+    for row in found:
+        click.echo(f"{row.id:6}  {row.name}")
 
 
 @user.command("create")

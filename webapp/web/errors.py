@@ -11,8 +11,10 @@ from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from webapp import clock
 from webapp.db import db
 from webapp.errors import Refused
+from webapp.web import throttle
 from webapp.web.htmx import answer, wants_fragment
 
 # Which status a refusal has, by its slug (API.md has the same); any other is 409: nothing was changed.
@@ -121,6 +123,8 @@ def on_http(error: HTTPException) -> Response | HTTPException:
         for name, value in error.get_headers(request.environ)
         if name in ("Allow", "Retry-After", "WWW-Authenticate")
     }
+    if error.code == 429:
+        headers["Retry-After"] = str(throttle.retry_after_s(clock.now()))
     return error_answer(error.code, headers=headers)
 
 

@@ -1,11 +1,12 @@
 """How often something may be tried, counted in the database, so that all web processes count together."""
 
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits.storage import Storage
@@ -79,6 +80,13 @@ class TableStorage(Storage):
 def limiter_for(app: Flask) -> Limiter:
     """The limiter of this application; what it limits is said where the views are."""
     return Limiter(get_remote_address, app=app, storage_uri="table://", strategy="fixed-window")
+
+
+def retry_after_s(now: datetime) -> int:
+    """In how many seconds what was refused just now may be tried again."""
+    limits = [limiter.current_limit for limiter in current_app.extensions["limiter"]]
+    waits = [math.ceil(limit.reset_at - now.timestamp()) for limit in limits if limit]
+    return int(max([1, *waits]))
 
 
 def throttled(
