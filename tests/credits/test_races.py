@@ -36,6 +36,7 @@ from webapp.credits import engine, holding
 from webapp.credits.engine import Charge, Demand
 from webapp.credits.expiry import expires_at
 from webapp.credits.verification import verify
+from webapp.credits.wire import Wire
 from webapp.db import db
 from webapp.errors import Refused
 from webapp.processes.postgres import libpq
@@ -129,6 +130,54 @@ def test_a_key_raced_by_first_attempts_acts_once_whatever_the_verb(url, verb):
     answers = race(url, lambda _: act("the one"), 8)
     assert len({answer.transaction_id for answer in answers}) == 1
     assert sum(not answer.replayed for answer in answers) == 1
+    assert verify() == ()
+
+
+def cut_at(monkeypatch, nth, cut):
+    """Calls `cut` with the wire before the nth statement that is sent from now on; the list counts them."""
+    send, sent = Wire.send, []
+
+    def counted(wire, sql, values):
+        sent.append(sql)
+        if len(sent) == nth:
+            cut(wire)
+        return send(wire, sql, values)
+
+    monkeypatch.setattr(Wire, "send", counted)
+    return sent
+
+
+def fail_to_serialize(_wire):
+    raise psycopg.errors.SerializationFailure("could not serialize access")
+
+
+@pytest.mark.parametrize(
+    ("how", "verb"),
+    [("lost", "hold"), ("lost", "capture"), ("lost", "reschedule"), *(("not serialized", v) for v in VERBS)],
+)
+def test_a_database_that_fails_anywhere_is_never_told_as_too_few_credits(url, monkeypatch, verb, how):
+    def lose(wire):
+        with psycopg.connect(libpq(url), autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s, 5000)", [wire.driver.info.backend_pid])
+
+    platform = committed_platform(1000)
+    act = every_verb(platform, make_list(platform))[verb]
+    db.session.commit()
+    before, nth = totals(platform), 0
+    while True:
+        nth += 1
+        with monkeypatch.context() as patched:
+            sent = cut_at(patched, nth, lose if how == "lost" else fail_to_serialize)
+            try:
+                answer = act("the one")
+            except (DBAPIError, Refused) as failure:
+                answer = failure
+        if len(sent) < nth:
+            break
+        assert isinstance(answer, DBAPIError) and answer.connection_invalidated == (how == "lost"), answer
+        db.session.remove()
+        assert totals(platform) == before
+    assert nth > 4 and not answer.replayed
     assert verify() == ()
 
 
