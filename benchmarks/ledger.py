@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask_babel import Babel
 from flask_migrate import Migrate
 from sqlalchemy import text
 
@@ -52,6 +53,7 @@ def connected(url: str) -> Iterator[Flask]:
     app = Flask("bench")
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     db.init_app(app)
+    Babel(app)
     Migrate(app, db)
     with app.app_context():
         yield app

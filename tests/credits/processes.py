@@ -7,6 +7,7 @@ import traceback
 from contextlib import contextmanager
 
 from flask import Flask
+from flask_babel import Babel
 
 from webapp.db import db
 
@@ -16,11 +17,12 @@ PATIENCE_S = 240
 
 @contextmanager
 def connected(url):
-    """An application context with nothing but the database, on connections of its own."""
+    """An application context with the database, on connections of its own, and the words of refusals."""
     app = Flask("ledger")
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 1, "max_overflow": 0}
     db.init_app(app)
+    Babel(app)
     with app.app_context():
         yield app
         db.session.remove()
