@@ -64,9 +64,9 @@ def change(session: Session, list_id: int, known: Taken, now: datetime) -> set[i
     session.execute(text("TRUNCATE told"))
     lines = (f"{phone}\t{fields}\n" for phone, fields in zip(known.phones, known.objects, strict=True))
     copy(session, "COPY told (phone, fields) FROM STDIN", lines)
-    session.execute(text("ANALYZE told"))
-    changed = session.scalars(CHANGE, {"list_id": list_id, "names": list(known.values), "now": now})
-    return set(changed)
+    of = {"list_id": list_id, "names": list(known.values)}
+    others = session.scalars(OTHERS, of).all()
+    return set(session.scalars(CHANGE, {**of, "ids": others, "now": now})) if others else set()
 
 
 TOLD = text(
@@ -74,22 +74,38 @@ TOLD = text(
     CREATE TEMP TABLE IF NOT EXISTS told (phone bigint, fields jsonb) ON COMMIT DELETE ROWS
     """
 )
+# Number by number: to a join the planner prefers reading the whole list, once for every batch.
+OTHERS = text(
+    """
+    SELECT found.id
+    FROM told CROSS JOIN LATERAL (
+        SELECT id, fields FROM recipient WHERE list_id = :list_id AND recipient.phone = told.phone LIMIT 1
+    ) AS found
+    WHERE found.fields IS DISTINCT FROM (found.fields - CAST(:names AS text[])) || told.fields
+    """
+)
 CHANGE = text(
     """
     UPDATE recipient
     SET fields = (recipient.fields - CAST(:names AS text[])) || told.fields, updated_at = :now
     FROM told
-    WHERE recipient.list_id = :list_id AND recipient.phone = told.phone
-      AND recipient.fields IS DISTINCT FROM (recipient.fields - CAST(:names AS text[])) || told.fields
+    WHERE recipient.id = ANY(:ids) AND recipient.list_id = :list_id AND recipient.phone = told.phone
     RETURNING recipient.phone
+    """
+)
+ON_LIST = text(
+    """
+    SELECT found.phone
+    FROM unnest(CAST(:phones AS bigint[])) AS asked (phone) CROSS JOIN LATERAL (
+        SELECT phone FROM recipient WHERE list_id = :list_id AND recipient.phone = asked.phone LIMIT 1
+    ) AS found
     """
 )
 
 
 def on_list(session: Session, list_id: int, phones: Sequence[int]) -> set[int]:
     """Those of these numbers that are on the list."""
-    found = text("SELECT phone FROM recipient WHERE list_id = :list_id AND phone = ANY(:phones)")
-    return set(session.scalars(found, {"list_id": list_id, "phones": list(phones)}))
+    return set(session.scalars(ON_LIST, {"list_id": list_id, "phones": list(phones)}))
 
 
 def refuse(session: Session, import_id: int, refusals: Sequence[Refusal]) -> None:
