@@ -19,7 +19,7 @@ INSERT INTO ledger_transaction (id, platform_id, kind, at, recorded_at, on_day, 
                                 subject_id,
                                 hold_id, burn_order, key, request, result)
 SELECT :base + n, :platform, 'capture', at, at, at::date, 'system', 'campaign',
-       (n - 1) * :campaigns / :size + 1,
+       (n - 1)::bigint * :campaigns / :size + 1,
        (:holds)[n % :hold_count + 1], 'latest_expiry_first', 'old' || n, sha256(n::text::bytea), '{}'
 FROM generate_series(:first, :last) AS n,
      LATERAL (SELECT :now ::timestamptz - (:size - n) * :step ::interval AS at) AS told
