@@ -45,8 +45,11 @@ bench: setup ## Measure counting, quoting, importing and the ledger, beside what
 	@$(BIN)/python -m benchmarks.import
 	@$(BIN)/python -m benchmarks.ledger
 
-soak: setup ## The long tests: ten thousand histories, killed operations and workers
+soak: setup ## The long tests: ten thousand histories, killed operations and workers, examples drawn anew
 	@$(BIN)/pytest -q -m soak
+	@for round in 1 2 3 4 5 6 7 8 9 10; do \
+		$(BIN)/pytest -q -n 2 --dist loadgroup --hypothesis-profile=anew -m "hypothesis and not soak" || exit 1; \
+	done
 
 screenshots: setup ## The pictures of the README, from a running installation
 	@PYTHON=$(BIN)/python sh .ci/chromium

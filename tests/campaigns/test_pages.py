@@ -262,6 +262,16 @@ def test_a_button_replaces_what_makes_the_text_dear(ada, draft, platform):
     assert db.session.get(Campaign, draft.id).text.startswith('It\'s our "sale"')
 
 
+def test_a_replacement_that_costs_more_by_itself_says_so(ada, draft, platform):
+    grant(platform.id, 1000)
+    text = "…😀 " + "a" * 66
+    offers = ada.post(f"/campaigns/{draft.id}/savings", data=form(draft, text=text), headers=HTMX).text
+    more = quoting.quote_draft(
+        platform.id, Draft("", "SHOP", text.replace("…", "..."), "", draft.list_ids), zone=ROME, now=NOW
+    ).credits // 2
+    assert f"costs {more} credits more by itself" in offers
+
+
 def test_two_wordings_stand_side_by_side_with_what_each_costs(ada, draft, platform):
     url = f"/campaigns/{draft.id}/wording"
     given = form(draft, text="x" * 161, other="y" * 160, do="compare")

@@ -16,8 +16,9 @@ def test_every_quote_over_several_lists_is_explained(source: str, drawn: Drawn) 
         people for segments, people in quote.segments_histogram.items() if segments > told.usual
     )
     assert all(0 < one.recipients <= told.recipients for one in told.causes)
-    fixes = explanations.fixes(quote)
-    assert all(one.saving.credits_saved >= 0 for one in fixes)
-    for saving in (explanations.without_emoji(quote), explanations.with_transliteration(quote)):
+    at_once = explanations.fix_all(quote)
+    assert at_once is None or at_once.credits_saved >= 0
+    offered = [at_once, explanations.without_emoji(quote), explanations.with_transliteration(quote)]
+    for saving in [*offered, *(fix.saving for fix in explanations.fixes(quote))]:
         assert saving is None or saving.credits == quote.credits - saving.credits_saved
     assert all(one.saving.credits_saved > 0 for one in explanations.trims(quote))

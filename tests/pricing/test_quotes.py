@@ -208,6 +208,17 @@ def test_replacing_one_character_says_what_it_saves():
     assert explanations.fix_all(priced) == fix.saving
 
 
+def test_replacing_one_of_two_says_so_where_it_costs_more():
+    priced = quote("…😀 " + "a" * 66, people(1, *CROWD))
+    (fix,) = explanations.fixes(priced)
+    assert (fix.character, fix.saving.usual_before, fix.saving.usual_after) == ("…", 1, 2)
+    assert fix.saving.credits_saved == -20 * IT
+
+
+def test_replacing_all_is_not_offered_where_it_costs_more():
+    assert explanations.fix_all(quote("…" * 70, people(1, *CROWD))) is None
+
+
 def test_dropping_the_emoji_says_what_it_saves():
     priced = quote("Hi 👨‍👩‍👧 ❤️ {first_name} " + "a" * 100, people(1, *CROWD))
     saving = explanations.without_emoji(priced)

@@ -24,7 +24,11 @@ FIXES_MAX: Final = 8
 
 @dataclass(frozen=True)
 class Saving:
-    """Another wording and what it would save. `usual_before`, `usual_after`: segments most messages take."""
+    """Another wording and what it would save. `usual_before`, `usual_after`: segments most messages take.
+
+    `credits_saved` is below 0 where the other wording costs more: three full stops for an ellipsis, in a
+    text that stays UCS-2 for another character.
+    """
 
     text: str
     credits_saved: int
@@ -138,7 +142,7 @@ def with_replaced(source: str, replacements: dict[str, str]) -> str:
 
 
 def fix_all(quote: AudienceQuote) -> Saving | None:
-    """All offending characters replaced at once; None if one has no replacement, or there are none."""
+    """All offending characters replaced at once; None if one cannot be, there are none, or it costs more."""
     found = {
         character: offender(0, character).replacement
         for character in offending(quote.template, profiles_of(quote))
@@ -146,7 +150,8 @@ def fix_all(quote: AudienceQuote) -> Saving | None:
     known = {character: instead for character, instead in found.items() if instead is not None}
     if not known or len(known) < len(found):
         return None
-    return what_if(quote, with_replaced(quote.template.source, known))
+    saving = what_if(quote, with_replaced(quote.template.source, known))
+    return saving if saving.credits_saved >= 0 else None
 
 
 def without_emoji(quote: AudienceQuote) -> Saving | None:
