@@ -266,9 +266,12 @@ def test_a_replacement_that_costs_more_by_itself_says_so(ada, draft, platform):
     grant(platform.id, 1000)
     text = "…😀 " + "a" * 66
     offers = ada.post(f"/campaigns/{draft.id}/savings", data=form(draft, text=text), headers=HTMX).text
-    more = quoting.quote_draft(
-        platform.id, Draft("", "SHOP", text.replace("…", "..."), "", draft.list_ids), zone=ROME, now=NOW
-    ).credits // 2
+    more = (
+        quoting.quote_draft(
+            platform.id, Draft("", "SHOP", text.replace("…", "..."), "", draft.list_ids), zone=ROME, now=NOW
+        ).credits
+        // 2
+    )
     assert f"costs {more} credits more by itself" in offers
 
 
