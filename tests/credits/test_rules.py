@@ -33,7 +33,8 @@ from tests.credits.ledgers import (
     totals,
 )
 from tests.personas import make_platform
-from webapp.credits import engine, releasing
+from webapp.audience import lists
+from webapp.credits import engine, movements, releasing
 from webapp.credits.engine import (
     BadQuantity,
     BadRequest,
@@ -46,6 +47,7 @@ from webapp.credits.engine import (
     Subject,
 )
 from webapp.credits.expiry import expires_at
+from webapp.credits.movements import Filters
 from webapp.db import db
 
 JUNE = date(2027, 6, 1)
@@ -405,6 +407,24 @@ def test_r9_a_deleted_list_gives_back_what_it_has_and_cannot_be_limited_again(pl
     capture(held.hold_id, [charge(vip, 4)])
     release(held.hold_id)
     assert totals(platform) == (96, 0, 0)
+
+
+def test_r9_a_list_renamed_while_credits_are_held_for_it_is_the_same_list(platform, vip):
+    grant(platform, 100)
+    assign(platform, {vip: 40})
+    held = hold(platform, {vip: 10}, key="held")
+    before = everything()
+    lists.rename_list(platform, vip, "Very important")
+    after = everything()
+    assert {table for table in after if after[table] != before[table]} == {"recipient_list"}
+    capture(held.hold_id, [charge(vip, 4)])
+    release(held.hold_id, {vip: 1})
+    reschedule(held.hold_id, {vip: 6})
+    assert hold(platform, {vip: 10}, key="held").replayed
+    assert (assigned(platform), totals(platform)) == ({vip: 30}, (60, 30, 6))
+    names = [names[vip] for movement, names in movements.each(platform, Filters()) if vip in names]
+    assert set(names) == {"Very important"}
+    assert {move.kind for move, _ in movements.each(platform, Filters())} >= {"capture", "release", "hold"}
 
 
 # R10
