@@ -47,7 +47,7 @@ from webapp.credits.engine import (
     Subject,
 )
 from webapp.credits.expiry import expires_at
-from webapp.credits.movements import Filters
+from webapp.credits.movement_query import Filters
 from webapp.db import db
 
 JUNE = date(2027, 6, 1)
