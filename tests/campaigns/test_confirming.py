@@ -404,6 +404,7 @@ def test_the_list_of_campaigns_shows_it_among_those_that_run_and_asks_again(ada,
         assert "Running (1)" in page
         assert 'hx-trigger="every 5s"' in page
     assert "Being confirmed" not in ada.get("/campaigns?show=drafts").text
+    assert "Being confirmed" in ada.get("/running").text
 
 
 def test_another_platform_sees_nothing_of_it_and_cannot_stop_it(client, confirming_draft, stranger):
