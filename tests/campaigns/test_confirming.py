@@ -334,6 +334,24 @@ def test_another_time_for_many_is_confirmed_by_the_worker_too(ada, scheduled, pl
     assert list(verify(platform.id)) == []
 
 
+def test_one_that_is_to_go_out_now_instead_is_sent_when_it_is_confirmed(ada, scheduled, platform):
+    url = f"/campaigns/{scheduled.id}/reschedule"
+    shown = ada.get(f"{url}?when=now&send_local={TIME}").text
+    ada.post(url, data={"when": "now", "send_local": "", "fingerprint": fingerprint(shown)})
+    assert scheduled.status == "confirming"
+    carry_out(scheduled.id)
+    assert scheduled.status == "sending"
+    assert scheduled.send_at == NOW
+    assert held(platform) == scheduled.quoted_credits
+
+
+def test_the_time_is_the_one_that_was_confirmed_though_the_zone_changes(confirming_draft, platform, run_jobs):
+    platform.time_zone = "America/New_York"
+    db.session.commit()
+    run_jobs()
+    assert confirming_draft.send_at == NOW.replace(month=12, day=10, hour=8)
+
+
 def test_another_time_that_is_refused_by_then_leaves_all_as_it_was(ada, scheduled, platform, shop, run_jobs):
     before = (scheduled.hold_id, scheduled.send_at, scheduled.quoted_credits, scheduled.version)
     move(ada, scheduled)

@@ -36,7 +36,7 @@ def campaign(campaign_id: int) -> AnyResponse:
 
 
 def page_of(found: Campaign) -> str | None:
-    """Where a campaign is that has no messages yet."""
+    """Where a draft, or a campaign that is being confirmed, has its page."""
     pages = {"draft": "campaigns.compose", "confirming": "campaigns.being_confirmed"}
     return url_for(pages[found.status], campaign_id=found.id) if found.status in pages else None
 
