@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -47,7 +48,7 @@ class QuoteChanged(Refused):
         super().__init__(
             _(
                 "Something changed since you looked: it is %(credits)s credits now.",
-                credits=f"{quoted.credits:,}",
+                credits=format_decimal(quoted.credits),
             ),
             credits=quoted.credits,
         )
