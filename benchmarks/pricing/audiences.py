@@ -13,9 +13,11 @@ from benchmarks.pricing.people import COUNTRIES, NOW, values_of
 from benchmarks.pricing.results import Results, timed
 from webapp.audience import snapshots
 from webapp.pricing import crowds
+from webapp.pricing.audiences import Audience, ListColumns
 from webapp.pricing.books import current_book, offline_book
-from webapp.pricing.columns import Audience, Column, ListColumns, country_index
+from webapp.pricing.columns import Column
 from webapp.pricing.merge import parse
+from webapp.pricing.numbers import country_index
 from webapp.pricing.quotes import price_audience
 
 SAMPLE = 20_000

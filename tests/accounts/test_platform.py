@@ -64,7 +64,7 @@ def test_two_platforms_never_have_one_name(client: FlaskClient, admin: User, str
     assert answer.status_code == 422
     assert "called “Borealis” already" in answer.text
     with pytest.raises(NameTaken):
-        platforms.create(**(NEW | {"name": " Borealis "}))
+        platforms.create(**(NEW | {"name": " bOREALIS "}))
 
 
 def test_the_burn_order_counts_for_what_is_held_from_then_on(

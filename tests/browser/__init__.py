@@ -5,16 +5,18 @@ There is one browser in a process, pytest-playwright's `browser`: a second Playw
 """
 
 import shutil
+import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from flask import Flask
 from playwright.sync_api import BrowserContext, Page, expect
-from werkzeug.serving import make_server
+from werkzeug.serving import ThreadedWSGIServer
 
 from tests.personas import session_of
 from webapp.accounts.models import User
@@ -50,11 +52,32 @@ def browser_type_launch_args() -> dict[str, object]:
     return {"executable_path": chromium_path(), "args": FLAGS}
 
 
+class Server(ThreadedWSGIServer):
+    """Closing it waits for the requests under way, so that none of them has a connection of a database that
+    is going away. What a browser has opened and asked nothing on yet is not waited for."""
+
+    daemon_threads = False
+
+    def __init__(self, app: Flask) -> None:
+        super().__init__("127.0.0.1", 0, app)
+        self.accepted: WeakSet[socket.socket] = WeakSet()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.accepted.add(request)
+        super().process_request(request, client_address)
+
+    def server_close(self) -> None:
+        for each in list(self.accepted):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RD)
+        super().server_close()
+
+
 @contextmanager
 def serving(app: Flask) -> Iterator[str]:
     """The application on a free port of this machine, in threads; gives its address."""
     app.config["SERVER_NAME"] = None
-    server = make_server("127.0.0.1", 0, app, threaded=True)
+    server = Server(app)
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

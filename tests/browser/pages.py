@@ -82,6 +82,7 @@ NO_PAGES: dict[str, str] = {
     "audience.export_do_not_contact": "a file",
     "audience.import_progress": "a fragment of an import",
     "audience.refused_rows": "a file",
+    "campaigns.being_confirmed": "only while a worker confirms many messages",
     "campaigns.progress": "a fragment of a campaign",
     "campaigns.single": "wants a test message",
     "credits.widget": "a fragment of every page",

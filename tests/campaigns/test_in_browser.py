@@ -29,6 +29,22 @@ def test_the_quote_follows_what_is_typed_and_the_button_carries_its_number(windo
     assert page.problems == []
 
 
+def test_on_a_phone_the_total_stays_in_sight_while_the_text_is_written(window, made):
+    page = window(width=360)
+    page.goto(f"/campaigns/{made['draft']}/compose")
+    text, bar = page.get_by_label("Text", exact=True), page.locator("#total")
+    text.fill("x" * 161)
+    expect(page.locator(".text-count")).to_contain_text("2 parts")
+    text.scroll_into_view_if_needed()
+    expect(total(page)).not_to_be_in_viewport()
+    expect(bar).to_be_in_viewport(ratio=1)
+    expect(bar.locator("b")).to_have_text(total(page).inner_text())
+    bar.click()
+    expect(total(page)).to_be_in_viewport()
+    page.set_viewport_size({"width": 1280, "height": 860})
+    expect(bar).to_be_hidden()
+
+
 def test_the_newest_of_many_quick_changes_wins(window, made):
     page = window()
     page.goto(f"/campaigns/{made['draft']}/compose")

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from pricing_plugins import gsm, national_tables
 from webapp.pricing.api import Rate as GivenRate
 from webapp.pricing.api import RateCard, SegmentProfile
+from webapp.pricing.audiences import Audience, ListColumns
 from webapp.pricing.books import PricingBook, Source, compile_book
-from webapp.pricing.columns import Audience, Column, ListColumns, country_index
+from webapp.pricing.columns import Column
+from webapp.pricing.numbers import country_index
 from webapp.pricing.profiles import Profile, profile_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

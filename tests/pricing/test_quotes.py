@@ -8,9 +8,11 @@ import pytest
 
 from tests.pricing.strategies import BOOK, CREDITS, NOW, book_of
 from webapp.pricing import counting, explanations
-from webapp.pricing.columns import COUNTRIES, Audience, Column, ListColumns, country_index
+from webapp.pricing.audiences import Audience, ListColumns
+from webapp.pricing.columns import Column
 from webapp.pricing.lines import Funding
 from webapp.pricing.merge import UnknownFields, parse
+from webapp.pricing.numbers import COUNTRIES, country_index
 from webapp.pricing.quotes import (
     AudienceQuote,
     EmptyText,

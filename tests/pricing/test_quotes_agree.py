@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from tests.pricing.strategies import BOOK, NOW, Drawn, audiences, templates
 from webapp.pricing import counting
-from webapp.pricing.columns import COUNTRIES, Audience, ListColumns
+from webapp.pricing.audiences import Audience, ListColumns
 from webapp.pricing.merge import Template, parse
+from webapp.pricing.numbers import COUNTRIES
 from webapp.pricing.quotes import (
     EmptyText,
     NoRate,

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from babel.core import get_global
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Identifier, Model, one_of
@@ -21,6 +21,7 @@ class Platform(Model):
 
     __tablename__ = "platform"
     __table_args__ = (
+        Index("uq_platform_name", func.lower(text("name")), unique=True),
         CheckConstraint("btrim(name) <> ''", name="name_given"),
         CheckConstraint("time_zone <> ''", name="time_zone_given"),
         CheckConstraint(one_of("currency", CURRENCIES), name="currency_known"),
@@ -29,7 +30,7 @@ class Platform(Model):
     )
 
     id: Mapped[Identifier]
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="Europe/Rome", server_default="Europe/Rome")
     currency: Mapped[str] = mapped_column(default="EUR", server_default="EUR")
     language: Mapped[str] = mapped_column(default="en", server_default="en")

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import cast
+from functools import wraps
+from typing import Any, cast
 
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, current_app, make_response, request
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_security import EmailValidateException, Security, SQLAlchemyUserDatastore
@@ -64,7 +65,26 @@ def init_app(app: Flask) -> None:
     security.unauthn_handler(lambda *_args, **_kwargs: to_sign_in())
     sessions.init_app(app)
     mark_views(app)
+    tell_refusals(app)
     limit_attempts(app)
+
+
+def tell_refusals(app: Flask) -> None:
+    """A form that is shown again was refused, and says 422 as every form of the house."""
+    views = app.view_functions
+    for name in ("login", "change_password", "reset_password"):
+        views[f"security.{name}"] = refused_when_shown_again(views[f"security.{name}"])
+
+
+def refused_when_shown_again(view: Callable[..., Any]) -> Callable[..., Response]:
+    @wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> Response:
+        response = make_response(view(*args, **kwargs))
+        if request.method == "POST" and response.status_code == 200:
+            response.status_code = 422
+        return response
+
+    return answer
 
 
 def limit_attempts(app: Flask) -> None:

@@ -1,5 +1,6 @@
 """What cannot be done with lists and recipients, as sentences."""
 
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 
 from webapp.errors import Refused
@@ -74,7 +75,7 @@ class TooManyForExcel(Refused):
             _(
                 "An Excel file is made for up to %(rows)s people. Choose CSV: it takes any number, and "
                 "Excel opens it as well.",
-                rows=f"{rows_max:,}",
+                rows=format_decimal(rows_max),
             )
         )
 

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from webapp.audience import chunks, statistics
 from webapp.audience.models import DoNotContactVersion, RecipientList
 from webapp.db import db
-from webapp.pricing.columns import Audience, Column, ListColumns
+from webapp.pricing.audiences import Audience, ListColumns
+from webapp.pricing.columns import Column
 
 KEPT_BYTES = 1 << 30  # of all snapshots in one process; one that is larger is kept alone
 TRIES = 5

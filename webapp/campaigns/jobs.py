@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 from webapp import clock
-from webapp.campaigns import dispatching, endings, forgetting, settings, singles, starting
+from webapp.campaigns import confirming, dispatching, endings, forgetting, settings, singles, starting
 from webapp.campaigns.gateways import gateway
 from webapp.campaigns.gateways.api import GatewayAway
 from webapp.jobs import periodic, task
@@ -12,6 +12,12 @@ from webapp.jobs import periodic, task
 QUEUE = "sending"
 TURN_S = 10.0
 FORGET_AGAIN_AFTER = timedelta(minutes=10)
+
+
+@task("campaigns.confirm", queue=QUEUE)
+def confirm(campaign_id: int) -> None:
+    """Somebody confirmed more messages than a page waits for."""
+    confirming.carry_out(campaign_id, now=clock.now())
 
 
 @task("campaigns.start", queue=QUEUE)
@@ -72,4 +78,5 @@ def forget(message_ids: list[int]) -> None:
 @periodic("* * * * *", name="campaigns.tend", queue=QUEUE)
 def tend() -> None:
     """Sees to it that nothing that is due lies about."""
+    confirming.tend()
     starting.tend(now=clock.now())

@@ -25,7 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Identifier, Model, one_of
 
-CAMPAIGN_STATUSES = ("draft", "scheduled", "sending", "paused", "finished", "cancelled")
+CAMPAIGN_STATUSES = ("draft", "confirming", "scheduled", "sending", "paused", "finished", "cancelled")
 RUNNING = ("sending", "paused")
 OPEN = ("queued", "submitting")
 CHARGED = ("sent", "unknown")
@@ -47,8 +47,9 @@ class Campaign(Model):
     """A text for the people of some lists: a draft, then scheduled, sending or paused, then over.
 
     A draft holds no credits and keeps the time as it was typed (`send_local`, the platform's wall time;
-    empty means now). From the confirmation on, `send_at`, `hold_id` and the `quoted` figures stand. A
-    campaign that is over has `finished_at` once its hold is resolved to the last credit.
+    empty means now). A draft, or a scheduled campaign that gets another time, is `confirming` while a worker
+    writes many messages (see `Confirmation`). From the confirmation on, `send_at`, `hold_id` and the `quoted`
+    figures stand. A campaign that is over has `finished_at` once its hold is resolved to the last credit.
     """
 
     __tablename__ = "campaign"
@@ -60,7 +61,7 @@ class Campaign(Model):
         CheckConstraint(f"char_length(text) <= {MOST_TEXT_CHARACTERS}", name="text_length"),
         CheckConstraint(
             "num_nonnulls(hold_id, send_at, scheduled_at, quoted_credits, quoted)"
-            " = CASE status WHEN 'draft' THEN 0 ELSE 5 END",
+            " = CASE WHEN status = 'draft' OR (status = 'confirming' AND hold_id IS NULL) THEN 0 ELSE 5 END",
             name="confirmed_whole",
         ),
         CheckConstraint(
@@ -139,6 +140,28 @@ class CampaignList(Model):
     list_id: Mapped[int] = mapped_column(primary_key=True)
     platform_id: Mapped[int]
     position: Mapped[int]
+
+
+class Confirmation(Model):
+    """What somebody confirmed and a worker is to carry out; with a `refusal`, why nothing came of it.
+
+    `version` is the campaign's at that time. `send_local` is the new time of a scheduled campaign, None for a
+    draft. In a table of its own, so that it can be withdrawn while the worker holds the campaign's row.
+    """
+
+    __tablename__ = "confirmation"
+
+    campaign_id: Mapped[int] = mapped_column(ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int]
+    fingerprint: Mapped[str]
+    recipients: Mapped[int]
+    send_local: Mapped[str | None]
+    zone: Mapped[str]
+    language: Mapped[str]
+    by_id: Mapped[int | None]
+    by_name: Mapped[str]
+    withdrawn_by_name: Mapped[str | None]
+    refusal: Mapped[str | None]
 
 
 class PinnedProfile(Model):

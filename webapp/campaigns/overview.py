@@ -12,7 +12,7 @@ from webapp.campaigns.models import CHARGED_STATES, NOT_SENT, Campaign, Campaign
 from webapp.db import db
 
 STATUSES = {
-    "running": ("sending", "paused"),
+    "running": ("confirming", "sending", "paused"),
     "scheduled": ("scheduled",),
     "drafts": ("draft",),
     "sent": ("finished",),

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from webapp.campaigns.models import Campaign, CampaignRate, Message
 from webapp.campaigns.pins import pin_profiles
-from webapp.pricing.columns import COUNTRIES
+from webapp.pricing.numbers import COUNTRIES
 from webapp.pricing.quotes import AudienceQuote
 
 ROWS_AT_ONCE = 20_000

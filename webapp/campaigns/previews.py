@@ -13,7 +13,7 @@ from webapp.audience.recipients import Filter, matches
 from webapp.campaigns.quoting import Quoted
 from webapp.db import db
 from webapp.pricing.books import Rate
-from webapp.pricing.columns import COUNTRIES
+from webapp.pricing.numbers import COUNTRIES
 from webapp.pricing.quotes import AudienceQuote
 from webapp.pricing.segmentation import Segmentation, segment
 

@@ -22,8 +22,8 @@ from webapp.credits import engine
 from webapp.credits.terms import Demand
 from webapp.db import db
 from webapp.errors import Refused
+from webapp.pricing.audiences import Audience
 from webapp.pricing.books import PricingBook, current_book
-from webapp.pricing.columns import Audience
 from webapp.pricing.lines import Funding, ListLine
 from webapp.pricing.merge import MergeError, Template, parse
 from webapp.pricing.quotes import AudienceQuote, price_audience

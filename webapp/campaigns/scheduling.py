@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flask_babel import format_decimal
 from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -47,7 +48,7 @@ class QuoteChanged(Refused):
         super().__init__(
             _(
                 "Something changed since you looked: it is %(credits)s credits now.",
-                credits=f"{quoted.credits:,}",
+                credits=format_decimal(quoted.credits),
             ),
             credits=quoted.credits,
         )
@@ -91,16 +92,7 @@ def schedule(
         )
         require(quoted, check)
         write_down(session, campaign, quoted)
-        held = engine.place_hold(
-            platform_id,
-            quoted.demands,
-            send_at=max(quoted.at, now),
-            subject=Subject("campaign", campaign.id),
-            label=campaign.name or _("Campaign %(id)s", id=campaign.id),
-            actor=actor,
-            now=now,
-            key=f"campaign-hold:{campaign.id}:{campaign.token}",
-        )
+        held = place(campaign, quoted, actor, now)
         confirm(session, campaign, quoted, held, actor, now)
         return campaign
 
@@ -124,17 +116,9 @@ def reschedule(
             session, platform_id, campaign_id, "scheduled", lambda _campaign: send_local, zone, now
         )
         require(quoted, check)
-        assert campaign.hold_id is not None, "a scheduled campaign has a hold"
         unpin(session, campaign)
         write_down(session, campaign, quoted)
-        held = engine.reschedule(
-            campaign.hold_id,
-            quoted.demands,
-            send_at=max(quoted.at, now),
-            actor=actor,
-            now=now,
-            key=f"campaign-reschedule:{campaign.id}:{campaign.version}",
-        )
+        held = swap(campaign, quoted, actor, now)
         campaign.send_local, campaign.version = send_local, campaign.version + 1
         confirm(session, campaign, quoted, held, actor, now)
         return campaign
@@ -189,6 +173,33 @@ def require(quoted: Quoted, check: Check) -> None:
     if quoted.problems or not quoted.credits:
         raise NotReady(quoted)
     check(quoted)
+
+
+def place(campaign: Campaign, quoted: Quoted, actor: Actor, now: datetime) -> Held:
+    """The hold of a draft."""
+    return engine.place_hold(
+        campaign.platform_id,
+        quoted.demands,
+        send_at=max(quoted.at, now),
+        subject=Subject("campaign", campaign.id),
+        label=campaign.name or _("Campaign %(id)s", id=campaign.id),
+        actor=actor,
+        now=now,
+        key=f"campaign-hold:{campaign.id}:{campaign.token}",
+    )
+
+
+def swap(campaign: Campaign, quoted: Quoted, actor: Actor, now: datetime) -> Held:
+    """The hold of a scheduled campaign at its new time."""
+    assert campaign.hold_id is not None, "a scheduled campaign has a hold"
+    return engine.reschedule(
+        campaign.hold_id,
+        quoted.demands,
+        send_at=max(quoted.at, now),
+        actor=actor,
+        now=now,
+        key=f"campaign-reschedule:{campaign.id}:{campaign.version}",
+    )
 
 
 def write_down(session: Session, campaign: Campaign, quoted: Quoted) -> None:

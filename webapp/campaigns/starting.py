@@ -1,5 +1,6 @@
 """When sending begins, and who keeps an eye on it: every campaign and message that is due has a job."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import select
@@ -8,6 +9,7 @@ from webapp.campaigns.endings import lapse, lapse_single
 from webapp.campaigns.intents import is_too_late
 from webapp.campaigns.locks import lock_campaign
 from webapp.campaigns.models import OPEN, Campaign, Message
+from webapp.campaigns.wrong_state import WrongState
 from webapp.db import transaction
 
 LANES = 2
@@ -15,7 +17,7 @@ LANES = 2
 
 def start(campaign_id: int, *, now: datetime) -> bool:
     """A scheduled campaign whose time has come begins to send; whether it did."""
-    with transaction():
+    with transaction(), suppress(WrongState):  # it is being given another time: `tend` looks again
         campaign = lock_campaign(campaign_id)
         if campaign.status != "scheduled" or campaign.send_at is None or campaign.send_at > now:
             return False
@@ -24,6 +26,7 @@ def start(campaign_id: int, *, now: datetime) -> bool:
         campaign.status, campaign.started_at = "sending", now
         open_lanes(campaign_id)
         return True
+    return False
 
 
 def open_lanes(campaign_id: int) -> None:
@@ -49,7 +52,10 @@ def tend(*, now: datetime) -> None:
 def unfinished(now: datetime) -> list[tuple[int, str, datetime]]:
     """Confirmed campaigns that are due and not over."""
     due = select(Campaign.id, Campaign.status, Campaign.send_at).where(
-        Campaign.finished_at.is_(None), Campaign.status != "draft", Campaign.send_at <= now
+        Campaign.finished_at.is_(None),
+        Campaign.status != "draft",
+        Campaign.status != "confirming",
+        Campaign.send_at <= now,
     )
     with transaction() as session:
         found = session.execute(due.order_by(Campaign.id))

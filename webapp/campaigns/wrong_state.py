@@ -6,6 +6,7 @@ from webapp.errors import Refused
 
 SENTENCES = {
     "draft": _("This campaign is still a draft."),
+    "confirming": _("This campaign is being confirmed: wait until that is done, or stop it."),
     "scheduled": _("This campaign is scheduled already."),
     "sending": _("This campaign is being sent."),
     "paused": _("This campaign is paused."),

@@ -64,8 +64,10 @@ def first_of(statement: Select[Campaign]) -> list[Campaign]:
 
 
 def running(platform_id: int) -> list[Running]:
-    """The campaigns that send now or are paused, the newest first."""
-    campaigns = first_of(of_status(platform_id, *RUNNING).order_by(Campaign.started_at.desc(), Campaign.id))
+    """The campaigns that are being confirmed, send now or are paused, the newest first."""
+    campaigns = first_of(
+        of_status(platform_id, "confirming", *RUNNING).order_by(Campaign.started_at.desc(), Campaign.id)
+    )
     still_open = case((MessageTally.state.in_(OPEN), MessageTally.messages), else_=0)
     counted = (
         select(MessageTally.campaign_id, func.sum(MessageTally.messages), func.sum(still_open))

@@ -6,7 +6,7 @@ measured again only when those change.
 
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice, pairwise
 from typing import Any, Final
@@ -14,35 +14,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from webapp.pricing import characters
-from webapp.pricing.characters import CARRIAGE_RETURN, FOREIGN, LINE_FEED, START, TYPOGRAPHIC, UNTIDY
+from webapp.pricing.characters import FOREIGN, TYPOGRAPHIC
+from webapp.pricing.measuring import MEASURED_AT_ONCE, Numbers, measured, narrow, remeasured
 from webapp.pricing.merge import text_of
-from webapp.pricing.numbers import COUNTRIES, NO_COUNTRY, country_index
 from webapp.pricing.profiles import Tables
-from webapp.pricing.text import normalise
 from webapp.pricing.transliteration import transliterated
-
-__all__ = [
-    "COUNTRIES",
-    "NO_COUNTRY",
-    "Audience",
-    "Column",
-    "ListColumns",
-    "Measures",
-    "country_index",
-    "measure",
-]
-
-UNSUBSCRIBED: Final = 1
-INVALID: Final = 2
 
 MAGIC: Final = b"SMSC\x01"
 HEADER: Final = struct.Struct("<5s16sQQ6B")
 DTYPES: Final = (None, np.dtype("<u1"), np.dtype("<u2"), np.dtype("<u4"))
-MEASURED_AT_ONCE: Final = 1 << 16
-KEPT_FLAGS: Final = 0xFF ^ UNTIDY
-
-Numbers = NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -94,7 +74,7 @@ class Column:
         texts = map(text_of, values)
         slices = iter(lambda: list(islice(texts, MEASURED_AT_ONCE)), [])
         return cls.concatenate(
-            [measured(cls, piece, tables) for piece in slices] or [measured(cls, [], tables)]
+            [cls(*measured(piece, tables)) for piece in slices] or [cls(*measured([], tables))]
         )
 
     @classmethod
@@ -199,11 +179,6 @@ class Column:
         return Column.measure(transliterated(value)[0] for value in self)
 
 
-def measure(values: Iterable[object]) -> Column:
-    """The column of these values."""
-    return Column.measure(values)
-
-
 def packed_columns(values: Mapping[str, Iterable[object]]) -> dict[str, bytes]:
     """The packed column of each field."""
     return {name: Column.measure(column).pack() for name, column in values.items()}
@@ -217,103 +192,6 @@ def usual_tables() -> Tables:
     if first is None or first.tables is None:
         raise RuntimeError("the plugins of the house bring no alphabet")
     return first.tables
-
-
-def measured(cls: type[Column], texts: list[str], tables: Tables) -> Column:
-    """A column of at most `MEASURED_AT_ONCE` values."""
-    texts, joined, lengths, points = tidied(texts)
-    per_value = Segments(lengths)
-    costs = tables.costs[points]
-    flags = per_value.either(characters.flags_of(points)) & KEPT_FLAGS | edge_flags(points, per_value)
-    flags[per_value.either((costs == 0).view(np.uint8)) > 0] |= FOREIGN
-    ascii_only = points.dtype == np.uint8
-    return cls(
-        len(texts),
-        tables.digest,
-        narrow(lengths),
-        narrow(per_value.total(costs == 2)),
-        None if ascii_only else narrow(per_value.total(points > 0xFFFF)),
-        narrow(flags),
-        narrow(lengths if ascii_only else per_value.total(characters.utf8_lengths(points))),
-        joined.encode("utf-8"),
-    )
-
-
-def remeasured(column: Column, tables: Tables) -> Column:
-    """A column whose `wide` and `FOREIGN` are those of another alphabet, slice by slice."""
-    wide, foreign = np.zeros(column.size, np.int64), np.zeros(column.size, np.bool_)
-    lengths = np.zeros(column.size, np.int64) if column.lengths is None else column.lengths.astype(np.int64)
-    for start in range(0, column.size, MEASURED_AT_ONCE):
-        part = slice(start, min(start + MEASURED_AT_ONCE, column.size))
-        text = column.blob[column.offsets[part.start] : column.offsets[part.stop]].decode("utf-8")
-        costs, per_value = tables.costs[characters.code_points(text)], Segments(lengths[part])
-        wide[part] = per_value.total(costs == 2)
-        foreign[part] = per_value.either((costs == 0).view(np.uint8)) > 0
-    flags = (0 if column.flags is None else column.flags & ~np.uint8(FOREIGN)) | np.where(foreign, FOREIGN, 0)
-    return replace(column, digest=tables.digest, wide=narrow(wide), flags=narrow(flags), views={})
-
-
-def tidied(texts: list[str]) -> tuple[list[str], str, NDArray[np.int64], Numbers]:
-    """Values that can be counted, all of them joined, their lengths and code points."""
-    joined = "".join(texts)
-    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-    points = characters.code_points(joined)
-    untidy = np.flatnonzero(Segments(lengths).either(characters.flags_of(points)) & UNTIDY)
-    if not len(untidy):
-        return texts, joined, lengths, points
-    texts = list(texts)
-    for index in untidy.tolist():
-        texts[index] = tidy(texts[index])
-    joined = "".join(texts)
-    return texts, joined, np.fromiter(map(len, texts), np.int64, len(texts)), characters.code_points(joined)
-
-
-def tidy(text: str) -> str:
-    """A value normalised, its last CR kept: what follows decides whether a line ends there once or twice."""
-    normal = normalise(text)
-    return f"{normal[:-1]}\r" if text.endswith("\r") else normal
-
-
-class Segments:
-    """Sums over the characters of each of n values that stand one after the other."""
-
-    def __init__(self, lengths: NDArray[np.int64]) -> None:
-        self.filled = np.flatnonzero(lengths)
-        self.size = len(lengths)
-        ends = np.cumsum(lengths)
-        self.last = ends[self.filled] - 1
-        self.first = ends[self.filled] - lengths[self.filled]
-
-    def total(self, figures: Numbers) -> NDArray[np.int64]:
-        totals = np.zeros(self.size, np.int64)
-        if len(self.filled):
-            totals[self.filled] = np.add.reduceat(figures, self.first, dtype=np.int64)
-        return totals
-
-    def either(self, bits: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        united = np.zeros(self.size, np.uint8)
-        if len(self.filled):
-            united[self.filled] = np.bitwise_or.reduceat(bits, self.first)
-        return united
-
-
-def edge_flags(points: Numbers, per_value: Segments) -> NDArray[np.uint8]:
-    """What the first and the last character of each value mean for its neighbours."""
-    flags = np.zeros(per_value.size, np.uint8)
-    first, last = points[per_value.first], points[per_value.last]
-    starts = np.where(characters.flags_of(first) & characters.MARK, START, 0) | np.where(
-        first == 10, LINE_FEED, 0
-    )
-    flags[per_value.filled] = starts | np.where(last == 13, CARRIAGE_RETURN, 0)
-    return flags
-
-
-def narrow(figures: Numbers) -> Numbers | None:
-    """The same numbers in the smallest type that holds them, None if all are 0."""
-    highest = int(figures.max()) if len(figures) else 0
-    if highest == 0:
-        return None
-    return figures.astype(np.uint8 if highest < 1 << 8 else np.uint16 if highest < 1 << 16 else np.uint32)
 
 
 def code_of(array: Numbers | None) -> int:
@@ -337,35 +215,3 @@ def flagged(flags: Numbers | None, bit: int) -> NDArray[np.bool_] | None:
         return None
     found: NDArray[np.bool_] = (flags & bit) != 0
     return found if found.any() else None
-
-
-@dataclass(frozen=True, eq=False)
-class ListColumns:
-    """The recipients of a list at a version: n rows in any order, numbers as digits without the plus.
-
-    `recipient_ids`, `phones` int64[n]; `countries` uint16[n], indexes into `COUNTRIES`; `flags` uint8[n],
-    `UNSUBSCRIBED` and `INVALID`; `fields` columns of n values.
-    """
-
-    list_id: int
-    version: int
-    recipient_ids: NDArray[np.int64]
-    phones: NDArray[np.int64]
-    countries: NDArray[np.uint16]
-    flags: NDArray[np.uint8]
-    fields: Mapping[str, Column]
-
-    def __len__(self) -> int:
-        return len(self.phones)
-
-
-@dataclass(frozen=True, eq=False)
-class Audience:
-    """The chosen lists in their order, and the numbers nobody may write to, int64[] sorted."""
-
-    lists: tuple[ListColumns, ...]
-    do_not_contact: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-
-    @property
-    def field_names(self) -> set[str]:
-        return {name for columns in self.lists for name in columns.fields}

@@ -12,8 +12,8 @@ import click
 from webapp import clock
 from webapp.pricing import checks, conformance, operating, plugins
 from webapp.pricing.api import NATIONAL_LANGUAGES, Alphabet, SegmentProfile
+from webapp.pricing.audiences import Audience
 from webapp.pricing.books import PricingBook, offline_book
-from webapp.pricing.columns import Audience
 from webapp.pricing.merge import parse
 from webapp.pricing.operating import Place, PluginConflict, State
 from webapp.pricing.plugins import installed_alphabets

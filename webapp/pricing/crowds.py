@@ -13,7 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from webapp.pricing.columns import INVALID, UNSUBSCRIBED, Audience, Column, ListColumns, Measures, Numbers
+from webapp.pricing.audiences import INVALID, UNSUBSCRIBED, Audience, ListColumns
+from webapp.pricing.columns import Column, Measures
+from webapp.pricing.measuring import Numbers
 from webapp.pricing.numbers import COUNTRIES
 from webapp.pricing.profiles import Tables
 

@@ -12,8 +12,8 @@ from flask_babel import gettext as _
 from numpy.typing import NDArray
 
 from webapp.errors import Refused
+from webapp.pricing.audiences import Audience
 from webapp.pricing.books import PricingBook, Rate
-from webapp.pricing.columns import Audience
 from webapp.pricing.counting import Counted, count_crowd
 from webapp.pricing.crowds import REASONS, Crowd, crowd_of
 from webapp.pricing.lines import (

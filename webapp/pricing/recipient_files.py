@@ -9,8 +9,9 @@ import numpy as np
 from openpyxl import load_workbook
 
 from webapp.errors import Refused
-from webapp.pricing.columns import INVALID, NO_COUNTRY, Column, ListColumns, country_index
-from webapp.pricing.numbers import BadNumber, parse_phone
+from webapp.pricing.audiences import INVALID, ListColumns
+from webapp.pricing.columns import Column
+from webapp.pricing.numbers import NO_COUNTRY, BadNumber, country_index, parse_phone
 
 PHONE_HEADS: Final = (
     "phone",

@@ -3,13 +3,14 @@
 import secrets
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 from flask_babel import lazy_gettext as _
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as AnyResponse
 
 from webapp import clock
 from webapp.db import db
@@ -115,9 +116,11 @@ def logged(status: int, words: str, error: BaseException | None = None) -> str:
     return reference
 
 
-def on_http(error: HTTPException) -> Response | HTTPException:
+def on_http(error: HTTPException) -> AnyResponse | HTTPException:
     if error.code is None or error.code < 400:
         return error
+    if error is request.routing_exception and error.code == 405 and request.method in ("GET", "HEAD"):
+        return redirect(page_above(request.path), 303)
     headers = {
         name: value
         for name, value in error.get_headers(request.environ)
@@ -126,6 +129,21 @@ def on_http(error: HTTPException) -> Response | HTTPException:
     if error.code == 429:
         headers["Retry-After"] = str(throttle.retry_after_s(clock.now()))
     return error_answer(error.code, headers=headers)
+
+
+def page_above(path: str) -> str:
+    """The nearest page above an address that only takes forms: whoever loads a refused form again, or comes
+    back to it, gets to what it was about."""
+    adapter = current_app.create_url_adapter(request)
+    assert adapter is not None, "there is a request"
+    path = parent_of(path)
+    while not adapter.test(path, "GET"):
+        path = parent_of(path)
+    return path
+
+
+def parent_of(path: str) -> str:
+    return path.rpartition("/")[0] or "/"
 
 
 def on_csrf(error: CSRFError) -> Response:

@@ -1,13 +1,13 @@
 """One campaign: how it stands, what it cost beside what was quoted, and stopping, pausing, moving it."""
 
 from flask import Response, redirect, request, url_for
-from flask_babel import format_decimal, ngettext
+from flask_babel import format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp import clock
 from webapp.accounts.access import current_actor, current_platform, requires
-from webapp.campaigns import endings, overview, running, scheduling, send_times
+from webapp.campaigns import confirming, endings, overview, running, scheduling, send_times
 from webapp.campaigns.models import Campaign
 from webapp.campaigns.quoting import names_of
 from webapp.campaigns.scheduling import NotReady, QuoteChanged, confirms
@@ -24,14 +24,21 @@ from webapp.web.polling import polled
 def campaign(campaign_id: int) -> AnyResponse:
     """The page of a campaign; a draft's is compose. For htmx: its table of messages."""
     found = own_campaign(campaign_id)
-    if found.status == "draft":
-        return redirect(url_for("campaigns.compose", campaign_id=campaign_id), 303)
+    if elsewhere := page_of(found):
+        return see_other(elsewhere)
     return render(
         "campaigns/campaign.html",
         "campaigns/_messages.html",
+        refusal=confirming.refusal_of(found),
         **figures_of(found),
         **messages_context(found),
     )
+
+
+def page_of(found: Campaign) -> str | None:
+    """Where a draft, or a campaign that is being confirmed, has its page."""
+    pages = {"draft": "campaigns.compose", "confirming": "campaigns.being_confirmed"}
+    return url_for(pages[found.status], campaign_id=found.id) if found.status in pages else None
 
 
 def figures_of(found: Campaign) -> dict[str, object]:
@@ -57,8 +64,8 @@ def figures_of(found: Campaign) -> dict[str, object]:
 def progress(campaign_id: int) -> AnyResponse:
     """How far it is; asked again every two seconds while it runs."""
     found = own_campaign(campaign_id)
-    if found.status == "draft":
-        return redirect(url_for("campaigns.compose", campaign_id=campaign_id), 303)
+    if elsewhere := page_of(found):
+        return see_other(elsewhere)
     context = figures_of(found)
     return render("campaigns/campaign.html", "campaigns/_progress.html", **context, **messages_context(found))
 
@@ -82,7 +89,10 @@ def resume(campaign_id: int) -> Response:
 @blueprint.post(f"/campaigns/<{ID}:campaign_id>/cancel")
 @requires(*WRITERS)
 def cancel(campaign_id: int) -> Response:
-    """Ends it, and gives back what was not sent."""
+    """Ends it, and gives back what was not sent; while it is being confirmed, stops that."""
+    if own_campaign(campaign_id).status == "confirming":
+        confirming.withdraw(campaign_id, actor=current_actor())
+        return back_to(campaign_id, None)
     given_back = endings.cancel(
         current_platform().id, own_campaign(campaign_id).id, actor=current_actor(), now=clock.now()
     )
@@ -95,7 +105,7 @@ def cancel(campaign_id: int) -> Response:
     return back_to(campaign_id, said)
 
 
-def back_to(campaign_id: int, said: str) -> Response:
+def back_to(campaign_id: int, said: str | None) -> Response:
     return see_other(url_for("campaigns.campaign", campaign_id=campaign_id), said)
 
 
@@ -112,16 +122,17 @@ def reschedule(campaign_id: int) -> AnyResponse:
     quoted = scheduling.quote_reschedule(found, local, zone=zone, now=now)
     if request.method == "POST":
         try:
-            scheduling.reschedule(
+            done = confirming.confirm(
                 found.platform_id,
                 campaign_id,
-                local,
                 confirms(request.form.get("fingerprint", "")),
+                send_local=local,
                 zone=zone,
+                language=str(get_locale()),
                 actor=current_actor(),
                 now=now,
             )
-            return back_to(campaign_id, _("It has a new time."))
+            return back_to(campaign_id, None if done.status == "confirming" else _("It has a new time."))
         except (NotReady, QuoteChanged) as refused:
             refusal, quoted = str(refused.sentence), refused.quoted
         except Refused as refused:

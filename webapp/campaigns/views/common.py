@@ -15,6 +15,7 @@ WRITERS = ("admin", "marketer")
 
 STATUS_WORDS = {
     "draft": (_("Draft"), "plain"),
+    "confirming": (_("Being confirmed"), "busy"),
     "scheduled": (_("Scheduled"), "wait"),
     "sending": (_("Sending"), "busy"),
     "paused": (_("Paused"), "wait"),

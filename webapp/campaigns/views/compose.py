@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from webapp import clock
 from webapp.accounts.access import requires
 from webapp.audience.models import RecipientList
-from webapp.campaigns import drafts, marking, previews, quoting, savings, wordings
+from webapp.campaigns import confirming, drafts, marking, previews, quoting, savings, wordings
 from webapp.campaigns.drafts import Draft, DraftChanged
 from webapp.campaigns.models import Campaign
 from webapp.campaigns.quoting import Quoted
@@ -34,7 +34,7 @@ def compose(campaign_id: int) -> AnyResponse:
     campaign = own_campaign(campaign_id)
     if campaign.status != "draft":
         return redirect(url_for("campaigns.campaign", campaign_id=campaign.id), 303)
-    return compose_page(campaign, drafts.draft_of(campaign))
+    return compose_page(campaign, drafts.draft_of(campaign), told=confirming.refusal_of(campaign))
 
 
 def compose_page(
@@ -42,16 +42,17 @@ def compose_page(
     draft: Draft,
     *,
     refusal: str | None = None,
+    told: str | None = None,
     conflict: DraftChanged | None = None,
     quoted: Quoted | None = None,
     test_refusal: str | None = None,
 ) -> Response:
-    """The whole page, from what is saved or from what somebody has just sent."""
+    """The whole page, from what is saved or from what somebody has just sent; `told` is said with a 200."""
     answering = invalid if refusal or conflict or test_refusal else render
     return answering(
         "campaigns/compose.html",
         "campaigns/_compose.html",
-        refusal=refusal,
+        refusal=refusal or told,
         conflict=conflict,
         test_refusal=test_refusal,
         tab=request.form.get("tab") or drafts.new_tab(),

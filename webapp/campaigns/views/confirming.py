@@ -1,14 +1,14 @@
 """From a draft to a campaign: schedule it, send a test, and what else one does with a draft as a whole."""
 
 from flask import Response, request, url_for
-from flask_babel import format_decimal, ngettext
+from flask_babel import format_decimal, get_locale, ngettext
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response as AnyResponse
 
 from webapp import clock
 from webapp.accounts.access import current_actor, current_platform, requires
 from webapp.audience.recipients import read_phone
-from webapp.campaigns import drafts, previews, quoting, scheduling, singles
+from webapp.campaigns import confirming, drafts, previews, quoting, singles
 from webapp.campaigns.drafts import DraftChanged
 from webapp.campaigns.scheduling import NotReady, QuoteChanged, confirms
 from webapp.campaigns.views import ID, blueprint
@@ -17,7 +17,8 @@ from webapp.campaigns.views.compose import compose_page, sent
 from webapp.campaigns.wrong_state import WrongState
 from webapp.errors import Refused
 from webapp.pricing.numbers import Phone
-from webapp.web.htmx import see_other
+from webapp.web.htmx import render, see_other
+from webapp.web.polling import polled
 
 
 @blueprint.post(f"/campaigns/<{ID}:campaign_id>/schedule")
@@ -30,11 +31,12 @@ def schedule(campaign_id: int) -> AnyResponse:
         drafts.save_draft(
             platform_id, campaign_id, given.draft, version=given.version, tab=given.tab, now=now
         )
-        done = scheduling.schedule(
+        done = confirming.confirm(
             platform_id,
             campaign_id,
             confirms(request.form.get("fingerprint", "")),
             zone=platform_zone(),
+            language=str(get_locale()),
             actor=current_actor(),
             now=now,
         )
@@ -53,8 +55,21 @@ def schedule(campaign_id: int) -> AnyResponse:
     )
 
 
-def words_of(status: str, credits: int | None) -> str:
+@blueprint.get(f"/campaigns/<{ID}:campaign_id>/confirming")
+@requires(*WRITERS)
+@polled
+def being_confirmed(campaign_id: int) -> AnyResponse:
+    """What is seen while a worker confirms many messages; asks again every two seconds, and leads on."""
+    campaign, asked = own_campaign(campaign_id), confirming.asked_of(campaign_id)
+    if campaign.status != "confirming" or asked is None:
+        return see_other(url_for("campaigns.campaign", campaign_id=campaign_id))
+    return render("campaigns/confirming.html", "campaigns/_confirming.html", campaign=campaign, asked=asked)
+
+
+def words_of(status: str, credits: int | None) -> str | None:
     """What is said when it is done."""
+    if status == "confirming":
+        return None
     number = format_decimal(credits or 0)
     if status != "scheduled":
         return str(_("It is being sent: %(number)s credits are held for it.", number=number))
@@ -96,6 +111,8 @@ def test(campaign_id: int) -> AnyResponse:
         )
     except DraftChanged as conflict:
         return compose_page(own_campaign(campaign_id), given.draft, conflict=conflict)
+    except WrongState:
+        raise
     except Refused as refused:
         return compose_page(own_campaign(campaign_id), given.draft, test_refusal=str(refused.sentence))
     said = ngettext(

@@ -62,6 +62,7 @@ TALLIES = {
 def upgrade() -> None:
     create_campaign()
     create_campaign_list()
+    create_confirmation()
     create_campaign_rate()
     create_message()
     create_message_tally()
@@ -118,11 +119,12 @@ def create_campaign() -> None:
         ),
         *checks(
             "campaign",
-            status_known="status IN ('draft', 'scheduled', 'sending', 'paused', 'finished', 'cancelled')",
+            status_known="status IN"
+            " ('draft', 'confirming', 'scheduled', 'sending', 'paused', 'finished', 'cancelled')",
             name_length="char_length(name) <= 120",
             text_length="char_length(text) <= 10000",
             confirmed_whole="num_nonnulls(hold_id, send_at, scheduled_at, quoted_credits, quoted)"
-            " = CASE status WHEN 'draft' THEN 0 ELSE 5 END",
+            " = CASE WHEN status = 'draft' OR (status = 'confirming' AND hold_id IS NULL) THEN 0 ELSE 5 END",
             finished_when_over="finished_at IS NULL OR status IN ('finished', 'cancelled')",
             over_when_finished="status <> 'finished' OR finished_at IS NOT NULL",
             cancelled_at_an_instant="(status = 'cancelled') = (cancelled_at IS NOT NULL)",
@@ -166,6 +168,30 @@ def create_campaign_list() -> None:
             name=op.f("fk_campaign_list_platform_id_list_id_recipient_list"),
         ),
         *checks("campaign_list", position="position >= 1"),
+    )
+
+
+def create_confirmation() -> None:
+    op.create_table(
+        "confirmation",
+        sa.Column("campaign_id", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("recipients", sa.BigInteger(), nullable=False),
+        sa.Column("send_local", sa.Text()),
+        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("by_id", sa.BigInteger()),
+        sa.Column("by_name", sa.Text(), nullable=False),
+        sa.Column("withdrawn_by_name", sa.Text()),
+        sa.Column("refusal", sa.Text()),
+        sa.PrimaryKeyConstraint("campaign_id", name=op.f("pk_confirmation")),
+        sa.ForeignKeyConstraint(
+            ["campaign_id"],
+            ["campaign.id"],
+            ondelete="CASCADE",
+            name=op.f("fk_confirmation_campaign_id_campaign"),
+        ),
     )
 
 
@@ -341,6 +367,7 @@ def downgrade() -> None:
         "message",
         "campaign_rate",
         "pinned_profile",
+        "confirmation",
         "campaign_list",
         "campaign",
     ):
