@@ -10,6 +10,9 @@ from tests.credits.ledgers import (
     ADA,
     NOW,
     VERBS,
+    assign,
+    capture,
+    charge,
     choose,
     every_request,
     every_verb,
@@ -18,6 +21,7 @@ from tests.credits.ledgers import (
     grant,
     hold,
     purchase,
+    release,
 )
 from tests.personas import make_platform
 from webapp.credits import engine
@@ -67,6 +71,17 @@ def test_r17_the_same_key_with_any_other_fact_is_another_request_and_refused(pla
                     function(**(given | {fact: value}), now=now, key="the key")
                 assert caught.value.key == "the key"
     assert everything() == before
+
+
+def test_r17_what_has_no_order_is_the_same_request_in_any(platform, shop, vip):
+    grant(platform, 100)
+    assign(platform, {shop: 30, vip: 30}, key="access")
+    assert assign(platform, {vip: 30, shop: 30}, key="access").replayed
+    held, messages = hold(platform, {shop: 9, vip: 9}).hold_id, [charge(shop, 2), charge(vip, 3)]
+    capture(held, messages, key="capture")
+    assert capture(held, [*reversed(messages), messages[0]], key="capture").replayed
+    release(held, {shop: 1, vip: 2}, key="release")
+    assert release(held, {vip: 2, shop: 1}, key="release").replayed
 
 
 def test_r17_a_key_of_another_operation_is_refused_and_one_of_another_platform_is_not(platform):
