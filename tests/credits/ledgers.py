@@ -1,6 +1,6 @@
 """What the ledger's tests share: lists, short forms of the engine's verbs, balances as dicts."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 
 from sqlalchemy import text
@@ -85,6 +85,13 @@ def adjust(platform_id, lot_id, credits, *, now=NOW, **given):
     return engine.adjust(platform_id, lot_id, credits, now=now, **given)
 
 
+def choose(platform, **values):
+    for column, value in values.items():
+        db.session.execute(
+            text(f"UPDATE platform SET {column} = :value WHERE id = :id"), {"value": value, "id": platform}
+        )
+
+
 def totals(platform_id, now=NOW, at=None):
     """(unassigned, assigned, held), after a look at what must always be true of a balance."""
     told = engine.balance(platform_id, now=now, at=at)
@@ -115,21 +122,22 @@ def slices(hold_id):
     return {row[0]: tuple(row[1:]) for row in rows}
 
 
-def rows_of_ledger():
-    """How many rows every table has, and the sum of what changes: equal means nothing was done."""
-    tables = (
-        "ledger_transaction",
-        "ledger_entry",
-        "lot_line",
-        "lot_renewal",
-        "access_change",
-        "charge",
-        "lot",
-        "hold",
-    )
-    counted = [db.session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() for table in tables]
-    sums = "SELECT coalesce(sum(unassigned), 0), coalesce(sum(assigned), 0) FROM credit_pool"
-    return counted, tuple(db.session.execute(text(sums)).one())
+TABLES = """
+SELECT quote_ident(table_name) FROM information_schema.tables
+WHERE table_schema = current_schema() AND table_type = 'BASE TABLE' ORDER BY 1
+"""
+DIGEST = "SELECT '{0}', md5(string_agg(one::text, E'\\n' ORDER BY one::text)) FROM {0} AS one"
+
+
+def everything(tables=None):
+    """{table: digest of its rows} of the whole schema, or of some: equal means that nothing was done there.
+
+    What the test has made so far is committed, or a refusal would take it away with its own.
+    """
+    db.session.commit()
+    tables = tables or db.session.execute(text(TABLES)).scalars()
+    digests = " UNION ALL ".join(DIGEST.format(table) for table in tables)
+    return dict(db.session.execute(text(digests)).all())
 
 
 def day(text_of_day):
@@ -142,33 +150,86 @@ VERBS = (
 
 
 def every_verb(platform, vip, now=NOW):
-    """Each operation at an instant, with what another request under its key would be."""
-    lot = grant(platform, 500)
-    held, other = hold(platform, {vip: 50}), hold(platform, {vip: 50})
-    about = {"subject": CAMPAIGN, "label": "x", "actor": ADA}
+    """Each operation at an instant: asked with a key and, where named, facts other than its own."""
+
+    def asked(function, given):
+        by = {"now": now} if function is engine.capture else {"now": now, "actor": ADA}
+        return lambda key, **other: function(**(given | by | other), key=key)
+
+    requests = every_request(platform, vip, now)
+    return {verb: asked(function, given) for verb, (function, given, _) in requests.items()}
+
+
+def every_request(platform, vip, now=NOW):
+    """{operation: (function, its facts, what each of them is in other requests)}."""
+    lot, other_lot = grant(platform, 500).lot_id, grant(platform, 1).lot_id
+    held, other, third = (hold(platform, {vip: 50}).hold_id for _ in range(3))
+    shop = make_list(platform)
+    of, message = {"platform_id": platform}, charge(vip, 5, message_id=10**9)
+    about = {"subject": CAMPAIGN, "label": "Spring"}
+    subjects = [Subject(CAMPAIGN.kind, 8), Subject("message", CAMPAIGN.id)]
+    later = [now + timedelta(microseconds=1), now + timedelta(days=1)]
+    demands = [Demand(vip, 3), Demand(None, 2)]
+    other_demands = [
+        [*demands[::-1]],
+        [Demand(vip, 3)],
+        [Demand(shop, 3), demands[1]],
+        [*demands, demands[0]],
+    ]
+    accesses = [{vip: 6}, {shop: 5}, {vip: 5, shop: 0}]
+    other_charges = [
+        *([message._replace(**{fact: value})] for fact, value in OTHER_MESSAGE.items()),
+        [message._replace(list_id=shop)],
+        [message._replace(list_id=None)],
+        [message, charge(vip, 1, message_id=10**9 + 1)],
+    ]
     return {
-        "grant": lambda k, n=5: engine.grant(
-            platform, n, expires_on=day("2028-06-01"), reason="x", actor=ADA, now=now, key=k
+        "grant": (
+            engine.grant,
+            of | {"credits": 5, "expires_on": day("2028-06-01"), "reason": "x"},
+            {"credits": [7], "expires_on": [day("2028-06-02"), None], "reason": ["y"]},
         ),
-        "purchase": lambda k, n=5: engine.purchase(
-            platform, n, validity_months=3, subject=ORDER, actor=ADA, now=now, key=k
+        "purchase": (
+            engine.purchase,
+            of | {"credits": 5, "validity_months": 3, "subject": ORDER},
+            {"credits": [7], "validity_months": [4], "subject": [Subject("order", 4), Subject("gift", 3)]},
         ),
-        "adjust": lambda k, n=5: engine.adjust(
-            platform, lot.lot_id, n, reason="x", actor=ADA, now=now, key=k
+        "adjust": (
+            engine.adjust,
+            of | {"lot_id": lot, "credits": 5, "reason": "x"},
+            {"lot_id": [other_lot], "credits": [7], "reason": ["y"]},
         ),
-        "hold": lambda k, n=5: engine.place_hold(
-            platform, [Demand(vip, n)], send_at=now, now=now, key=k, **about
+        "hold": (
+            engine.place_hold,
+            of | {"demands": demands, "send_at": now, **about},
+            {"demands": other_demands, "send_at": later, "subject": subjects, "label": ["Summer"]},
         ),
-        "capture": lambda k, n=5: engine.capture(
-            held.hold_id, [charge(vip, n, message_id=10**9)], now=now, key=k
+        "capture": (
+            engine.capture,
+            {"hold_id": held, "charges": [message]},
+            {"hold_id": [third], "charges": other_charges},
         ),
-        "release": lambda k, n=5: engine.release(
-            held.hold_id, {vip: n}, reason="x", actor=ADA, now=now, key=k
+        "release": (
+            engine.release,
+            {"hold_id": held, "credits": {vip: 5}, "reason": "x"},
+            {"hold_id": [third], "credits": [{vip: 7}, {shop: 5}, {None: 5}, None], "reason": ["y"]},
         ),
-        "reschedule": lambda k, n=5: engine.reschedule(
-            other.hold_id, [Demand(vip, n)], send_at=now, actor=ADA, now=now, key=k
+        "reschedule": (
+            engine.reschedule,
+            {"hold_id": other, "demands": demands, "send_at": now},
+            {"hold_id": [third], "demands": other_demands, "send_at": later},
         ),
-        "assign": lambda k, n=5: engine.assign(platform, {vip: n}, actor=ADA, now=now, key=k),
-        "set_access": lambda k, n=6: engine.set_access(platform, {vip: n}, actor=ADA, now=now, key=k),
-        "free": lambda k, n=5: engine.free(platform, [vip] if n == 5 else None, actor=ADA, now=now, key=k),
+        "assign": (engine.assign, of | {"credits": {vip: 5}}, {"credits": accesses}),
+        "set_access": (engine.set_access, of | {"access": {vip: 7}}, {"access": [*accesses, {vip: None}]}),
+        "free": (engine.free, of | {"list_ids": [vip]}, {"list_ids": [[shop], [vip, shop], None]}),
     }
+
+
+OTHER_MESSAGE = {
+    "message_id": 10**9 + 1,
+    "country": "DE",
+    "segments": 2,
+    "credits_per_segment": 6,
+    "plugin": "rate_sheets",
+    "plugin_version": "1.1",
+}

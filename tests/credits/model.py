@@ -3,6 +3,7 @@
 The stateful test plays every operation on both and compares. Instants are aware, days are Italian.
 """
 
+import pickle
 from calendar import monthrange
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -11,7 +12,17 @@ ITALY = ZoneInfo("Europe/Rome")
 
 
 class Refusal(Exception):
-    """The name of the engine's error that is expected."""
+    """The engine's error that is expected: its name and its numbers."""
+
+    def __init__(self, name, **numbers):
+        self.name, self.numbers = name, numbers
+
+
+def enough(name, asked):
+    """Refuses unless each (who, needed, there) finds what it needs."""
+    if short := [one for one in asked if one[1] > one[2]]:
+        needed, available = sum(one[1] for one in asked), sum(min(one[1:]) for one in asked)
+        raise Refusal(name, shortfalls=short, needed=needed, available=available)
 
 
 def midnight(day):
@@ -20,8 +31,7 @@ def midnight(day):
 
 def later(day, months):
     years, month = divmod(day.month - 1 + months, 12)
-    year = day.year + years
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+    return date(day.year + years, month + 1, min(day.day, monthrange(day.year + years, month + 1)[1]))
 
 
 def share(total, weights):
@@ -39,15 +49,7 @@ class Model:
         self.limited, self.lots, self.holds, self.charged = {}, {}, {}, {}
 
     def copy(self):
-        other = Model()
-        other.policy, other.unassigned = self.policy, self.unassigned
-        other.limited, other.charged = dict(self.limited), dict(self.charged)
-        other.lots = {lot: dict(facts) for lot, facts in self.lots.items()}
-        other.holds = {
-            number: {side: {key: list(parts) for key, parts in hold[side].items()} for side in hold}
-            for number, hold in self.holds.items()
-        }
-        return other
+        return pickle.loads(pickle.dumps(self))
 
     def dead(self, lot, now):
         on = self.lots[lot]["on"]
@@ -60,37 +62,29 @@ class Model:
 
         return sorted(lots, key=rank)
 
+    def held(self, side):
+        """What all holds together hold of each list ("demands") or lot ("slices")."""
+        return total((key, left(parts)) for hold in self.holds.values() for key, parts in hold[side].items())
+
     def view(self, now):
         """What `balance` should say."""
         seen = self.copy()
         seen.expire(now)
-        held_lists, held_lots, holds = {}, {}, {}
-        for number, hold in seen.holds.items():
-            for key, parts in hold["demands"].items():
-                held_lists[key] = held_lists.get(key, 0) + left(parts)
-            for lot, parts in hold["slices"].items():
-                held_lots[lot] = held_lots.get(lot, 0) + left(parts)
-            if rest := sum(map(left, hold["demands"].values())):
-                holds[number] = rest
-        lots = {
-            lot: (facts["left"], held_lots.get(lot, 0), facts["on"])
-            for lot, facts in seen.lots.items()
-            if facts["left"] or held_lots.get(lot)
-        }
+        held = seen.held("slices")
+        rests = {number: sum(map(left, hold["demands"].values())) for number, hold in seen.holds.items()}
+        lots = {lot: (facts["left"], held.get(lot, 0), facts["on"]) for lot, facts in seen.lots.items()}
         return {
             "unassigned": seen.unassigned,
             "limited": seen.limited,
-            "held_lists": {key: n for key, n in held_lists.items() if n and key},
-            "lots": lots,
-            "holds": holds,
+            "held_lists": {key: n for key, n in seen.held("demands").items() if n and key},
+            "lots": {lot: told for lot, told in lots.items() if told[0] or told[1]},
+            "holds": {number: rest for number, rest in rests.items() if rest},
             "policy": seen.policy,
         }
 
     def expire(self, now):
-        due = sorted(
-            {facts["on"] for lot, facts in self.lots.items() if facts["left"] and self.dead(lot, now)}
-        )
-        for day in due:
+        due = {facts["on"] for lot, facts in self.lots.items() if facts["left"] and self.dead(lot, now)}
+        for day in sorted(due):
             lots = [lot for lot, facts in self.lots.items() if facts["on"] == day]
             gone = sum(self.lots[lot]["left"] for lot in lots)
             for lot in lots:
@@ -105,65 +99,63 @@ class Model:
         self.unassigned += credits
 
     def renew(self, until, now):
+        held = self.held("slices")
         for lot, facts in self.lots.items():
-            held = any(left(hold["slices"].get(lot, [0, 0, 0])) for hold in self.holds.values())
-            if facts["on"] and not self.dead(lot, now) and (facts["left"] or held):
+            if facts["on"] and not self.dead(lot, now) and (facts["left"] or held.get(lot)):
                 facts["on"] = max(facts["on"], until)
 
     def access(self, wanted):
-        freed = sum(self.limited.get(key, 0) for key in wanted)
-        needed = sum(amount or 0 for amount in wanted.values())
-        if needed > self.unassigned + freed:
-            raise Refusal("InsufficientCredits")
-        self.unassigned += freed - needed
-        for key, amount in wanted.items():
-            self.limited.pop(key, None)
-            if amount is not None:
-                self.limited[key] = amount
+        """A shortfall tells what the list is to have in all, and could have."""
+        had = {key: self.limited.pop(key, 0) for key in wanted}
+        more = {key: (amount or 0) - had[key] for key, amount in wanted.items()}
+        rest = there = self.unassigned - sum(n for n in more.values() if n < 0)
+        short = []
+        for key, n in more.items():
+            short += [(key, had[key] + n, had[key] + rest)] if n > rest else []
+            rest -= min(max(n, 0), rest)
+        if short:
+            needed = sum(n for n in more.values() if n > 0)
+            raise Refusal("InsufficientCredits", shortfalls=short, needed=needed, available=there)
+        self.unassigned = rest
+        self.limited |= {key: amount for key, amount in wanted.items() if amount is not None}
 
     def hold(self, number, demands, send_at, now):
         """`number` is told by the engine; nothing is changed when it is refused."""
-        wanted = {}
-        for key, credits in demands:
-            wanted[key] = wanted.get(key, 0) + credits
-        from_pool = sum(credits for key, credits in wanted.items() if key not in self.limited)
-        if from_pool > self.unassigned or any(
-            n > self.limited[k] for k, n in wanted.items() if k in self.limited
-        ):
-            raise Refusal("InsufficientCredits")
-        rest, slices = sum(wanted.values()), {}
-        for lot in self.burn(lot for lot in self.lots if not self.dead(lot, max(now, send_at))):
-            part = min(rest, self.lots[lot]["left"])
-            if part:
-                slices[lot] = [part, 0, 0]
-            rest -= part
-        if rest:
-            raise Refusal("CreditsExpireBefore")
-        for lot, parts in slices.items():
-            self.lots[lot]["left"] -= parts[0]
-        self.unassigned -= from_pool
-        for key in wanted.keys() & self.limited.keys():
-            self.limited[key] -= wanted[key]
-        self.holds[number] = {"demands": {key: [n, 0, 0] for key, n in wanted.items()}, "slices": slices}
+        wanted, asked, shared = total(demands), [], self.unassigned
+        for key, n in wanted.items():
+            asked.append((key, n, self.limited.get(key, shared)))
+            shared -= 0 if key in self.limited else min(n, shared)
+        enough("InsufficientCredits", asked)
+        live = [lot for lot, facts in self.lots.items() if facts["left"] and not self.dead(lot, now)]
+        usable = {lot: self.lots[lot]["left"] for lot in self.burn(live) if not self.dead(lot, send_at)}
+        needed, there = sum(wanted.values()), sum(usable.values())
+        if needed > there:
+            lost = [(lot, *map(self.lots[lot].get, ("left", "on"))) for lot in self.burn({*live} - {*usable})]
+            raise Refusal("CreditsExpireBefore", needed=needed, usable=there, send_at=send_at, expiring=lost)
+        self.holds[number] = {"demands": {key: [n, 0, 0] for key, n in wanted.items()}, "slices": {}}
+        for lot, there in usable.items():
+            self.holds[number]["slices"][lot] = [part := min(needed, there), 0, 0]
+            self.lots[lot]["left"] -= part
+            needed -= part
+        self.unassigned = shared
+        self.limited |= {key: self.limited[key] - wanted[key] for key in wanted if key in self.limited}
 
     def capture(self, number, charges):
         """`charges`: {message: (list, credits)}."""
         fresh = {message: paid for message, paid in charges.items() if message not in self.charged}
         hold = self.holds[number]
-        wanted = self.check(hold, fresh.values()) if fresh else {}
+        wanted = total(fresh.values())
+        if fresh:
+            self.check(hold, wanted)
         self.take(hold, wanted, 1, self.burn(hold["slices"]))
         self.charged.update(fresh)
         return sum(wanted.values())
 
-    def check(self, hold, amounts):
-        wanted = {}
-        for key, credits in amounts:
-            wanted[key] = wanted.get(key, 0) + credits
-        if not sum(map(left, hold["demands"].values())):
+    def check(self, hold, wanted):
+        there = {key: left(parts) for key, parts in hold["demands"].items()}
+        if not sum(there.values()):
             raise Refusal("HoldAlreadyResolved")
-        if any(credits > left(hold["demands"].get(key, [0, 0, 0])) for key, credits in wanted.items()):
-            raise Refusal("HoldExceeded")
-        return wanted
+        enough("HoldExceeded", [(key, n, there.get(key, 0)) for key, n in wanted.items()])
 
     def take(self, hold, wanted, which, lots):
         """Counts amounts as captured (1) or released (2); the answer is how much of which lot."""
@@ -180,7 +172,7 @@ class Model:
 
     def release(self, number, wanted, now):
         hold = self.holds[number]
-        wanted = self.check(hold, wanted.items() if wanted else ())
+        self.check(hold, wanted or {})
         wanted = wanted or {key: left(parts) for key, parts in hold["demands"].items() if left(parts)}
         taken = self.take(hold, wanted, 2, self.burn(hold["slices"])[::-1])
         gone = sum(part for lot, part in taken.items() if self.dead(lot, now))
@@ -198,3 +190,11 @@ class Model:
 def left(parts):
     size, captured, released = parts
     return size - captured - released
+
+
+def total(amounts):
+    """{key: sum} of (key, credits)."""
+    sums = {}
+    for key, credits in amounts:
+        sums[key] = sums.get(key, 0) + credits
+    return sums

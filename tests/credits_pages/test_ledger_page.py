@@ -23,7 +23,7 @@ from tests.reports.scenes import (
 )
 from webapp import clock
 from webapp.credits import engine, ledger_filters, movements
-from webapp.credits.movements import Filters
+from webapp.credits.movement_query import Filters, Place
 from webapp.reports.views import ledger as ledger_files
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -266,7 +266,7 @@ def test_a_run_of_charges_that_ends_with_the_ledger_is_the_last_page(platform, m
 
 
 def test_a_place_in_the_address_is_the_place_to_the_microsecond():
-    place = movements.Place(datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC), 2**59)
+    place = Place(datetime(2026, 11, 22, 1, 2, 3, 456789, tzinfo=UTC), 2**59)
     assert ledger_filters.place_of(ledger_filters.text_of(place)) == place
 
 

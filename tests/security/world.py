@@ -12,7 +12,7 @@ from webapp.audience import lists, recipients, suppression
 from webapp.campaigns import drafts, singles
 from webapp.campaigns.drafts import Draft
 from webapp.credits import engine
-from webapp.credits.movements import Filters
+from webapp.credits.movement_query import Filters
 from webapp.credits.terms import Actor
 from webapp.pricing.numbers import Phone
 from webapp.reports import exports

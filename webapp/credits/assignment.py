@@ -34,8 +34,8 @@ def assign(
 ) -> Assigned:
     """Makes each list limited with exactly these credits (0 is allowed), out of the unassigned.
 
-    Raises `InsufficientCredits` with the shortfall per list, `BadQuantity`, `IdempotencyConflict`,
-    `NotFound`.
+    Raises `InsufficientCredits` with the shortfall per list, `BadQuantity`, `BadRequest`,
+    `IdempotencyConflict`, `NotFound`.
     """
     wanted = {list_id: credits_of(amount, zero_allowed=True) for list_id, amount in credits.items()}
     return change_access(platform_id, wanted, actor, now, request_of(key, platform_id, wanted))
@@ -44,7 +44,10 @@ def assign(
 def free(
     platform_id: int, list_ids: Iterable[int] | None, *, actor: Actor, now: datetime, key: str
 ) -> Assigned:
-    """Makes lists free (None: all); what they have returns to the unassigned."""
+    """Makes lists free (None: all); what they have returns to the unassigned.
+
+    Raises `BadQuantity`, `BadRequest`, `IdempotencyConflict`, `NotFound`.
+    """
     if list_ids is None:
         asked = request(key, "access", identifier_of(platform_id, "platform"), ALL)
         return change_access(platform_id, None, actor, now, asked)
@@ -55,7 +58,10 @@ def free(
 def set_access(
     platform_id: int, access: Mapping[int, int | None], *, actor: Actor, now: datetime, key: str
 ) -> Assigned:
-    """Changes several lists at once, all or nothing: limited with these credits, or free where None."""
+    """Changes several lists at once, all or nothing: limited with these credits, or free where None.
+
+    Raises what `assign` raises.
+    """
     wanted = {
         list_id: None if amount is None else credits_of(amount, zero_allowed=True)
         for list_id, amount in access.items()

@@ -48,7 +48,7 @@ def capture(hold_id: int, charges: Sequence[Charge], *, now: datetime, key: str)
     `IdempotencyConflict`, `NotFound`. All or nothing.
     """
     batch, now = checked(charges), instant_of(now)
-    asked = request(key, "capture", identifier_of(hold_id, "hold"), list(batch.values()))
+    asked = request(key, "capture", identifier_of(hold_id, "hold"), sorted(batch.values()))
     with unit() as wire:
         charged = (ALREADY_CHARGED, {"messages": sorted(batch)})
         opened, hold, [before] = open_hold(wire, hold_id, asked, now, [charged])

@@ -9,7 +9,8 @@ import click
 
 from webapp import clock
 from webapp.credits import expiring, movements, sentences, verification
-from webapp.credits.movements import Filters, Movement
+from webapp.credits.movement_parts import Movement
+from webapp.credits.movement_query import Filters
 from webapp.processes import running
 
 

@@ -57,12 +57,17 @@ def place_hold(
 ) -> Held:
     """Holds what each list needs from its own funding, in the order the lists were chosen.
 
+    The label is a part of the request like all the rest: another one under the same key is refused. So
+    whoever builds it from a name that people change, or from translated words, keeps what it was, or commits
+    the hold together with what says that it is placed, as `campaigns` does: then nobody asks again.
+
     Raises `InsufficientCredits` with the shortfall per list, `CreditsExpireBefore`, `BadQuantity`,
     `BadRequest`, `IdempotencyConflict`, `NotFound`.
     """
     wanted = merged(demands)
     now, send_at = instant_of(now), instant_of(send_at, "send_at")
-    asked = request_of(key, "hold", identifier_of(platform_id, "platform"), wanted, send_at, subject)
+    about = (subject.kind, subject.id, label)
+    asked = request_of(key, "hold", identifier_of(platform_id, "platform"), wanted, send_at, about)
 
     def place(*, lock: bool) -> Held:
         with unit() as wire:
@@ -94,9 +99,8 @@ def merged(demands: Sequence[Demand]) -> dict[int | None, int]:
 
 
 def request_of(
-    key: str, name: str, of: int, wanted: dict[int | None, int], send_at: datetime, subject: Subject | None
+    key: str, name: str, of: int, wanted: dict[int | None, int], send_at: datetime, about: object = None
 ) -> Request:
-    about = (subject.kind, subject.id) if subject else None
     return request(key, name, of, list(wanted.items()), send_at.timestamp(), about)
 
 

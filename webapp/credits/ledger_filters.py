@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _
 
 from webapp.credits.expiry import day_in
 from webapp.credits.models import KINDS
-from webapp.credits.movements import Filters, Place
+from webapp.credits.movement_query import Filters, Place
 from webapp.errors import Refused
 
 DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")

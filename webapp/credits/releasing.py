@@ -107,7 +107,7 @@ def reschedule(
     `HoldAlreadyResolved`.
     """
     wanted, now, send_at = merged(demands), instant_of(now), instant_of(send_at, "send_at")
-    asked = request_of(key, "reschedule", identifier_of(hold_id, "hold"), wanted, send_at, None)
+    asked = request_of(key, "reschedule", identifier_of(hold_id, "hold"), wanted, send_at)
     with unit() as wire:
         opened, hold, _ = open_hold(wire, hold_id, asked, now)
         if opened.stored:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from webapp.credits.expiry import last_usable_day
-from webapp.credits.movements import PARTS_SHOWN, Movement, Part
+from webapp.credits.movement_parts import PARTS_SHOWN, Movement, Part
 from webapp.web.formats import credits, day
 from webapp.web.words import gettext as _
 from webapp.web.words import ngettext

@@ -18,7 +18,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from webapp.accounts.models import Platform
-from webapp.credits import movements
+from webapp.credits.movement_query import Filters
 from webapp.db import db, transaction
 from webapp.reports import ledger_sheets, usage
 from webapp.reports.models import FAILED, READY, RUNNING, WAITING, Export, ExportPart
@@ -232,7 +232,7 @@ def clean_up(*, now: datetime) -> int:
 
 def ledger_order(
     platform_id: int,
-    filters: movements.Filters,
+    filters: Filters,
     rows: int,
     *,
     format: str,  # noqa: A002

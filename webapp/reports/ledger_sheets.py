@@ -7,7 +7,8 @@ from typing import Any
 from flask_babel import gettext as _
 
 from webapp.credits import movements
-from webapp.credits.movements import Filters, Movement
+from webapp.credits.movement_parts import Movement
+from webapp.credits.movement_query import Filters
 from webapp.credits.sentences import kind_name, told
 from webapp.reports.workbooks import Progress, counted
 from webapp.web.spreadsheets import Column, Sheet, Value

@@ -10,7 +10,8 @@ from webapp.accounts.access import current_platform, requires
 from webapp.accounts.models import Platform
 from webapp.credits import movements
 from webapp.credits.ledger_filters import Asked, asked_for, text_of
-from webapp.credits.movements import LedgerPage, Movement
+from webapp.credits.movement_parts import Movement
+from webapp.credits.movements import LedgerPage
 from webapp.credits.sentences import KINDS, kind_name, told
 from webapp.credits.terms import Subject
 from webapp.credits.views import blueprint
