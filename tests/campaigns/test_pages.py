@@ -357,7 +357,7 @@ def test_the_message_can_be_read_as_anybody_on_the_lists(ada, draft, platform):
     grant(platform.id, 1000)
     page = ada.get(f"/campaigns/{draft.id}/compose").text
     assert "As Zoë 👍 reads it" in page
-    assert "1 of 2: the dearest of each country" in page
+    assert "1 of 2: in each country, the person it costs most for" in page
     found = ada.post(
         f"/campaigns/{draft.id}/quote", data=form(draft, do="find", find="Person 3"), headers=HTMX
     ).text
@@ -455,7 +455,7 @@ def test_pausing_going_on_and_cancelling_say_what_they_did(ada, campaign):
     assert "that gives back up to 10 credits" in page
     assert "10 credits are available again" in ada.post(f"{url}/cancel", follow_redirects=True).text
     assert ada.post(f"{url}/cancel").status_code == 409
-    assert "10 cancelled" in ada.get(url).text
+    assert "charged 0: 10 released, cancelled." in ada.get(url).text
 
 
 def test_quoted_stands_beside_charged_with_every_reason(ada, campaign, sending):
