@@ -35,7 +35,7 @@ def test_a_wrong_password_and_an_unknown_address_read_the_same(client: FlaskClie
     unknown = enter(client, "nobody@example.com")
     assert "do not match" in wrong.text
     assert "do not match" in unknown.text
-    assert wrong.status_code == unknown.status_code == 200
+    assert wrong.status_code == unknown.status_code == 422
 
 
 def test_somebody_invited_somebody_kept_out_and_somebody_removed_do_not_get_in(
@@ -44,7 +44,7 @@ def test_somebody_invited_somebody_kept_out_and_somebody_removed_do_not_get_in(
     waiting = make_person(platform, "viewer", password=None)
     out = make_person(platform, "viewer", active=False)
     for person in (waiting, out):
-        assert enter(client, person.email).status_code == 200
+        assert enter(client, person.email).status_code == 422
         assert client.get("/").status_code == 303
 
 
@@ -110,7 +110,7 @@ def test_guessing_at_an_account_is_stopped_and_says_when_to_try_again(
 ) -> None:
     time_machine.move_to("2026-03-01T10:00:00Z", tick=False)
     answers = [enter(client, admin.email, f"guess number {n}").status_code for n in range(11)]
-    assert answers == [200] * 10 + [429]
+    assert answers == [422] * 10 + [429]
     refused = enter(client, admin.email)
     assert refused.status_code == 429
     assert 1 <= int(refused.headers["Retry-After"]) <= 15 * 60 + 1
@@ -128,13 +128,13 @@ def test_other_spellings_of_an_address_are_guesses_at_the_same_account(
     assert enter(client, spellings[2]).status_code == 302, "every spelling opens the account"
     client.post("/sign-out")
     answers = [enter(client, spellings[n % 3], f"guess number {n}").status_code for n in range(11)]
-    assert answers == [200] * 10 + [429]
+    assert answers == [422] * 10 + [429]
 
 
 def test_trying_without_an_address_counts_and_is_no_error_of_ours(
     client: FlaskClient, admin: User, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert [enter(client, "").status_code for _ in range(11)] == [200] * 10 + [429]
+    assert [enter(client, "").status_code for _ in range(11)] == [422] * 10 + [429]
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
@@ -152,7 +152,7 @@ def test_signing_in_often_is_no_guessing(client: FlaskClient, admin: User) -> No
 
 def test_trying_many_accounts_from_one_place_is_stopped(client: FlaskClient, admin: User) -> None:
     answers = [enter(client, f"somebody{n}@example.com").status_code for n in range(61)]
-    assert answers[:60] == [200] * 60
+    assert answers[:60] == [422] * 60
     assert answers[60] == 429
 
 
@@ -169,7 +169,7 @@ def test_a_forgotten_password_is_replaced_by_a_link_that_works_once(
     link = ask_for_link(client, outbox, admin.email)
     new = {"password": NEW, "password_confirm": NEW}
     assert client.post(link, data=new).status_code == 302
-    assert enter(client, admin.email).status_code == 200
+    assert enter(client, admin.email).status_code == 422
     assert enter(client, admin.email, NEW).status_code == 302
     client.post("/sign-out")
     client.post(link, data={"password": "something else now", "password_confirm": "something else now"})
@@ -183,7 +183,7 @@ def test_a_link_for_a_new_password_ends_after_four_hours(
     link = ask_for_link(client, outbox, admin.email)
     time_machine.shift(timedelta(hours=4, minutes=1))
     client.post(link, data={"password": NEW, "password_confirm": NEW})
-    assert enter(client, admin.email, NEW).status_code == 200
+    assert enter(client, admin.email, NEW).status_code == 422
 
 
 def test_a_new_password_ends_every_session(client: FlaskClient, admin: User, outbox: list[Any]) -> None:
@@ -191,6 +191,15 @@ def test_a_new_password_ends_every_session(client: FlaskClient, admin: User, out
     link = ask_for_link(client, outbox, admin.email)
     client.post(link, data={"password": NEW, "password_confirm": NEW})
     assert client.get("/people").status_code == 303
+
+
+def test_a_new_password_that_is_no_good_is_refused_like_any_form(
+    client: FlaskClient, admin: User, outbox: list[Any]
+) -> None:
+    link = ask_for_link(client, outbox, admin.email)
+    answer = client.post(link, data={"password": "short", "password_confirm": "short"})
+    assert answer.status_code == 422
+    assert "is-invalid" in answer.text
 
 
 def test_asking_for_a_link_does_not_tell_who_is_known_here(
@@ -224,7 +233,7 @@ def test_a_person_changes_the_password_with_the_old_one(
 ) -> None:
     sign_in(client, admin)
     wrong = {"password": "not it at all", "new_password": NEW, "new_password_confirm": NEW}
-    assert client.post("/password", data=wrong).status_code == 200
+    assert client.post("/password", data=wrong).status_code == 422
     assert client.post("/password", data=wrong | {"password": PASSWORD}).status_code == 302
     assert client.get("/people").status_code == 200
     assert [letter.subject for letter in outbox] == ["Your password was changed"]

@@ -138,3 +138,28 @@ def test_what_is_too_large_is_413(client: FlaskClient, app: Flask, monkeypatch: 
     monkeypatch.setitem(app.config, "MAX_CONTENT_LENGTH", 100)
     answer = client.post("/sign-in", data={"email": "x" * 500})
     assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("form", "page"),
+    [
+        ("/campaigns/8/schedule", "/campaigns/8"),
+        ("/campaigns/8/test", "/campaigns/8"),
+        ("/assign/free", "/assign"),
+        ("/ledger/export", "/ledger"),
+        ("/operator/platforms/1/people/2/invite", "/operator/platforms/1"),
+    ],
+)
+def test_the_address_of_a_form_loaded_again_leads_to_its_page(
+    client: FlaskClient, form: str, page: str
+) -> None:
+    answer = client.get(form)
+    assert (answer.status_code, answer.location) == (303, page)
+
+
+def test_an_address_for_machines_has_no_page_above(client: FlaskClient) -> None:
+    assert client.get("/gateways/sandbox/receipts").status_code == 405
+
+
+def test_only_looking_leads_to_the_page_above(client: FlaskClient) -> None:
+    assert client.put("/campaigns/8/schedule").status_code == 405

@@ -3,13 +3,14 @@
 import secrets
 from http import HTTPStatus
 
-from flask import Flask, Response, current_app, g, make_response, render_template, request
+from flask import Flask, Response, current_app, g, make_response, redirect, render_template, request
 from flask_babel import lazy_gettext as _
 from flask_login import AnonymousUserMixin
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from webapp import clock
 from webapp.db import db
@@ -115,9 +116,21 @@ def logged(status: int, words: str, error: BaseException | None = None) -> str:
     return reference
 
 
-def on_http(error: HTTPException) -> Response | HTTPException:
+def page_above(path: str) -> str | None:
+    """The nearest page over an address that only takes forms; the first page of all is over everything."""
+    adapter = current_app.create_url_adapter(request)
+    while adapter is not None and (path := path.rpartition("/")[0]):
+        if adapter.test(path, "GET"):
+            return path
+    return None
+
+
+def on_http(error: HTTPException) -> BaseResponse | HTTPException:
     if error.code is None or error.code < 400:
         return error
+    # The address of a form that was refused, loaded again or kept as a bookmark.
+    if error.code == 405 and request.method == "GET" and (above := page_above(request.path)):
+        return redirect(above, 303)
     headers = {
         name: value
         for name, value in error.get_headers(request.environ)
