@@ -4,7 +4,7 @@ from datetime import datetime
 
 from babel.core import get_global
 from flask_security import RoleMixin, UserMixin
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, true
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Identifier, Model, one_of
@@ -26,10 +26,11 @@ class Platform(Model):
         CheckConstraint(one_of("currency", CURRENCIES), name="currency_known"),
         CheckConstraint(one_of("language", LANGUAGES), name="language_known"),
         CheckConstraint(one_of("burn_order", BURN_ORDERS), name="burn_order_known"),
+        Index("uq_platform_name", func.lower(text("name")), unique=True),  # no two that differ in case only
     )
 
     id: Mapped[Identifier]
-    name: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
     time_zone: Mapped[str] = mapped_column(default="Europe/Rome", server_default="Europe/Rome")
     currency: Mapped[str] = mapped_column(default="EUR", server_default="EUR")
     language: Mapped[str] = mapped_column(default="en", server_default="en")

@@ -3,6 +3,7 @@
 from flask_babel import gettext as _
 
 from webapp.errors import Refused
+from webapp.web.formats import credits as told
 
 
 class NameTaken(Refused):
@@ -74,7 +75,7 @@ class TooManyForExcel(Refused):
             _(
                 "An Excel file is made for up to %(rows)s people. Choose CSV: it takes any number, and "
                 "Excel opens it as well.",
-                rows=f"{rows_max:,}",
+                rows=told(rows_max),
             )
         )
 

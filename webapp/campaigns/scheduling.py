@@ -25,6 +25,7 @@ from webapp.credits import engine
 from webapp.credits.terms import Actor, Held, Subject
 from webapp.db import transaction
 from webapp.errors import Refused
+from webapp.web.formats import credits as told
 
 
 class NotReady(Refused):
@@ -47,7 +48,7 @@ class QuoteChanged(Refused):
         super().__init__(
             _(
                 "Something changed since you looked: it is %(credits)s credits now.",
-                credits=f"{quoted.credits:,}",
+                credits=told(quoted.credits),
             ),
             credits=quoted.credits,
         )

@@ -64,8 +64,8 @@ def create_platform() -> None:
             name=op.f("ck_platform_burn_order_known"),
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_platform")),
-        sa.UniqueConstraint("name", name=op.f("uq_platform_name")),
     )
+    op.create_index("uq_platform_name", "platform", [sa.text("lower(name)")], unique=True)
 
 
 def create_user() -> None:
