@@ -345,6 +345,19 @@ def test_a_wording_that_was_taken_can_be_taken_back(ada, draft, headers):
     assert db.session.get(Campaign, draft.id).text == "the former"
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_replaced_characters_can_be_taken_back(ada, draft, platform, headers):
+    grant(platform.id, 1000)
+    url, text = f"/campaigns/{draft.id}/compose", "It’s ours"
+    page = ada.post(url, data=form(draft, text=text, do="save-by:fix:2019"), headers=headers).text
+    assert db.session.get(Campaign, draft.id).text == "It's ours"
+    assert f">{text}</textarea>" in page
+    assert "Take it back" in page
+    saved = db.session.get(Campaign, draft.id)
+    ada.post(url, data=form(saved, other=text, do="use"), headers=headers)
+    assert db.session.get(Campaign, draft.id).text == text
+
+
 @pytest.mark.parametrize("word", ["fix:zz", "fix:", "all", "emoji", "trim:7", "nonsense", ""])
 def test_a_button_that_is_not_offered_any_more_changes_nothing(ada, draft, platform, word):
     grant(platform.id, 1000)

@@ -33,6 +33,8 @@ def test_a_character_is_replaced_by_its_button_and_the_saving_is_true(window, ma
     expect(page.get_by_label("Text", exact=True)).to_have_value("It's spring" + " and all is new" * 9)
     expect(page.locator(".text-count")).to_contain_text("1 part")
     assert f"saves {before - int(total(page).inner_text())} credits" in words
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("It’s spring" + " and all is new" * 9)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["htmx", "plain"])
