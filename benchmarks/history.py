@@ -21,25 +21,25 @@ INSERT INTO ledger_transaction (id, platform_id, kind, at, recorded_at, on_day, 
 SELECT :base + n, :platform, 'capture', at, at, at::date, 'system', 'campaign',
        (n - 1)::bigint * :campaigns / :size + 1,
        (:holds)[n % :hold_count + 1], 'latest_expiry_first', 'old' || n, sha256(n::text::bytea), '{}'
-FROM generate_series(:first, :last) AS n,
+FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n,
      LATERAL (SELECT :now ::timestamptz - (:size - n) * :step ::interval AS at) AS told
 """
 ENTRIES = """
 INSERT INTO ledger_entry (platform_id, transaction_id, position, source, target, credits, list_id, hold_id)
 SELECT :platform, :base + n, 1, 'hold', 'spent', 1, (:lists)[n % :list_count + 1],
        (:holds)[n % :hold_count + 1]
-FROM generate_series(:first, :last) AS n
+FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
 """
 LINES = """
 INSERT INTO lot_line (platform_id, transaction_id, position, lot_id, source, target, credits, hold_id)
 SELECT :platform, :base + n, 1, :lot, 'held', 'captured', 1, (:holds)[n % :hold_count + 1]
-FROM generate_series(:first, :last) AS n
+FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
 """
 CHARGES = """
 INSERT INTO charge (message_id, platform_id, transaction_id, list_id, country, segments, credits_per_segment,
                     plugin, plugin_version)
 SELECT 9000000000000000 + n, :platform, :base + n, (:lists)[n % :list_count + 1], 'IT', 1, 1, 'bench', '1'
-FROM generate_series(:first, :last) AS n
+FROM generate_series(CAST(:first AS bigint), CAST(:last AS bigint)) AS n
 """
 USAGE = """
 INSERT INTO usage_day (platform_id, on_day, subject_kind, subject_id, list_key, list_id, country, messages,

@@ -17,101 +17,27 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-from flask_babel import Babel
-from flask_migrate import Migrate
 from sqlalchemy import text
 
 from benchmarks.engine_scripts import RANDOM, recorded, script_of
 from benchmarks.history import write_history
 from benchmarks.measuring import Bench, Figure, percentile, report
+from benchmarks.scene import NOW, Scene, bare_stage, charges, connected, hold_once, stage
 from webapp import migrating
 from webapp.credits import engine, history
-from webapp.credits.engine import SYSTEM, Charge, Demand, Subject
 from webapp.credits.expiry import expires_at
 from webapp.db import db
 from webapp.processes import postgres
 
-NOW = datetime(2027, 3, 2, 9, 0, tzinfo=UTC)
 SETTINGS = ("shared_buffers=512MB", "max_wal_size=8GB", "checkpoint_timeout=30min")
-HOLDS = 64
 BATCH = 100
-PLENTY = 10**12
 KEPT = Path("instance") / "bench-ledger.json"
 FORK = multiprocessing.get_context("fork")
-
-
-@contextmanager
-def connected(url: str) -> Iterator[Flask]:
-    app = Flask("bench")
-    app.config["SQLALCHEMY_DATABASE_URI"] = url
-    db.init_app(app)
-    Babel(app)
-    Migrate(app, db)
-    with app.app_context():
-        yield app
-        db.session.remove()
-        db.engine.dispose()
-
-
-# What is played
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One hot platform with its lists, lots and live holds."""
-
-    platform: int
-    lists: tuple[int, ...]
-    holds: tuple[int, ...]
-
-
-def stage(lots: int = 3, lists: int = 4, holds: int = HOLDS) -> Scene:
-    """Commits a scene; the first list is limited, the others free."""
-    name = f"Bench {time.monotonic_ns()}"
-    platform = scalar("INSERT INTO platform (name) VALUES (:name) RETURNING id", name=name)
-    columns = "INSERT INTO recipient_list (platform_id, name, created_at)"
-    row = f"{columns} VALUES (:p, :n, '2020-01-01Z') RETURNING id"
-    made = tuple(scalar(row, p=platform, n=f"List {n}") for n in range(lists))
-    given: dict[str, Any] = {"actor": SYSTEM, "now": NOW}
-    for lot in range(lots):
-        day = date(2030, 1, 1) + timedelta(days=lot)
-        engine.grant(platform, PLENTY, expires_on=day, reason="bench", key=f"g{lot}", **given)
-    engine.assign(platform, {made[0]: PLENTY // 100}, key="a", **given)
-    placed = []
-    for number in range(holds):
-        demands = [Demand(made[1], PLENTY // 1000)]
-        subject = Subject("campaign", number + 1)
-        held = engine.place_hold(
-            platform, demands, send_at=NOW, subject=subject, label="Bench", key=f"h{number}", **given
-        )
-        placed.append(held.hold_id)
-    db.session.commit()
-    return Scene(platform, made, tuple(placed))
-
-
-def scalar(statement: str, **values: object) -> int:
-    return int(db.session.execute(text(statement), values).scalar_one())
-
-
-def charges(scene: Scene, first: int, messages: int, credits: int) -> list[Charge]:
-    return [Charge(first + n, scene.lists[1], "IT", 1, credits, "bench", "1") for n in range(messages)]
-
-
-def hold_once(scene: Scene, key: str, number: int) -> None:
-    """As a campaign does: one limited and one free list."""
-    demands = [Demand(scene.lists[0], 3), Demand(scene.lists[1], 7)]
-    engine.place_hold(
-        scene.platform, demands, send_at=NOW, subject=Subject("campaign", number), label="Bench",
-        actor=SYSTEM, now=NOW, key=key,
-    )  # fmt: skip
 
 
 # The engine's statements, as pgbench repeats them
@@ -291,24 +217,6 @@ def expiry(bench: Bench) -> None:
     bench.figures.append(
         Figure("expiry across 10,000 lists", statistics.median(taken), "ms", 500, None, "less")
     )
-
-
-def bare_stage(lists: int, number: int) -> Scene:
-    platform = scalar("INSERT INTO platform (name) VALUES (:n) RETURNING id", n=f"Expiry {number}")
-    rows = db.session.execute(
-        text(
-            "INSERT INTO recipient_list (platform_id, name, created_at)"
-            " SELECT :p, 'List ' || n, '2020-01-01Z' FROM generate_series(1, :n) AS n RETURNING id"
-        ),
-        {"p": platform, "n": lists},
-    )
-    ids = tuple(row[0] for row in rows)
-    given: dict[str, Any] = {"reason": "bench", "actor": SYSTEM, "now": NOW}
-    engine.grant(platform, 50 * lists, expires_on=date(2027, 6, 1), key="g", **given)
-    engine.grant(platform, 50 * lists, expires_on=None, key="h", **given)
-    engine.assign(platform, dict.fromkeys(ids, 100), actor=SYSTEM, now=NOW, key="a")
-    db.session.commit()
-    return Scene(platform, ids, ())
 
 
 def run(rounds: int, seconds: int, transactions: int, path: Path = KEPT, disk: Path | None = None) -> Bench:

@@ -246,12 +246,14 @@ def cycle_while_any(pots: list[list[str]], times: int) -> Iterator[list[str]]:
 
 
 def send(example: Example, name: str, text: str, chosen: tuple[int, ...]) -> None:
-    """A campaign from its draft to its last message, through the sandbox gateway."""
-    campaign_id = schedule(
-        example, Draft(name, "Aurora", text, "", tuple(example.list_ids[n] for n in chosen))
-    )
+    """A campaign from its draft to its last message, through the sandbox gateway.
+
+    One transaction: a worker whose clock is not set back would find it late, and give it up.
+    """
+    draft = Draft(name, "Aurora", text, "", tuple(example.list_ids[n] for n in chosen))
     sending = settings.current()
-    with sandbox_there(sending):
+    with sandbox_there(sending), transaction():
+        campaign_id = schedule(example, draft)
         while not dispatching.step(campaign_id, gateway(sending), sending, now=clock.now()).over:
             pass
 

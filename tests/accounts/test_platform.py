@@ -63,8 +63,21 @@ def test_two_platforms_never_have_one_name(client: FlaskClient, admin: User, str
     answer = sign_in(client, admin).post("/platform", data=CHOSEN | {"name": "Borealis"})
     assert answer.status_code == 422
     assert "called “Borealis” already" in answer.text
+
+
+@pytest.mark.parametrize("spelled", [" Borealis ", "borealis", "BOREALIS"])
+@pytest.mark.usefixtures("stranger")
+def test_a_name_is_taken_however_it_is_spelled(spelled: str) -> None:
     with pytest.raises(NameTaken):
-        platforms.create(**(NEW | {"name": " bOREALIS "}))
+        platforms.create(**(NEW | {"name": spelled}))
+
+
+def test_a_platform_may_spell_its_own_name_otherwise(
+    client: FlaskClient, platform: Platform, admin: User
+) -> None:
+    answer = sign_in(client, admin).post("/platform", data=CHOSEN | {"name": platform.name.upper()})
+    assert answer.status_code in (200, 303)
+    assert platform.name == "AURORA"
 
 
 def test_the_burn_order_counts_for_what_is_held_from_then_on(

@@ -193,6 +193,15 @@ def test_a_new_password_ends_every_session(client: FlaskClient, admin: User, out
     assert client.get("/people").status_code == 303
 
 
+def test_a_new_password_that_is_no_good_is_refused_like_any_form(
+    client: FlaskClient, admin: User, outbox: list[Any]
+) -> None:
+    link = ask_for_link(client, outbox, admin.email)
+    answer = client.post(link, data={"password": "short", "password_confirm": "short"})
+    assert answer.status_code == 422
+    assert "is-invalid" in answer.text
+
+
 def test_asking_for_a_link_does_not_tell_who_is_known_here(
     client: FlaskClient, admin: User, outbox: list[Any]
 ) -> None:

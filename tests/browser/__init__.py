@@ -6,7 +6,7 @@ There is one browser in a process, pytest-playwright's `browser`: a second Playw
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
@@ -15,7 +15,7 @@ from weakref import WeakSet
 
 import pytest
 from flask import Flask
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from werkzeug.serving import ThreadedWSGIServer
 
 from tests.personas import session_of
@@ -86,6 +86,49 @@ def serving(app: Flask) -> Iterator[str]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@pytest.fixture
+def address(committed_app: Flask, people: dict[str, int]) -> Iterator[str]:
+    """The application is served at it when its people are there."""
+    with serving(committed_app) as address:
+        yield address
+
+
+@pytest.fixture
+def window(
+    browser: Browser, committed_app: Flask, address: str, people: dict[str, int]
+) -> Iterator[Callable[..., Page]]:
+    """Opens a page as one of `people`, or as nobody: window("admin", width=360, dark=True, script=False).
+
+    A folder gives `people`, the id of each; what the console complains of is in the page's `problems`.
+    """
+    opened: list[BrowserContext] = []
+
+    def open_as(
+        person: str | None = None, *, width: int = 1280, dark: bool = False, script: bool = True
+    ) -> Page:
+        context = browser.new_context(
+            base_url=address,
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=script,
+            reduced_motion="reduce",
+        )
+        opened.append(context)
+        if person:
+            sign_in_browser(context, committed_app, address, people[person])
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        problems: list[str] = []
+        page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.problems = problems  # type: ignore[attr-defined]
+        return page
+
+    yield open_as
+    for context in opened:
+        context.close()
 
 
 def sign_in_browser(context: BrowserContext, app: Flask, address: str, person_id: int) -> None:

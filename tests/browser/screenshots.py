@@ -35,7 +35,9 @@ def main() -> None:
         cluster = postgres.locate(folder / "pg")
         with postgres.running(cluster, remove=True):
             postgres.ensure_database(cluster, "shots")
-            with installed(cluster.url("shots"), folder / "instance") as made:
+            # Receipts come when the example's campaigns are written, not before.
+            late = {"SMS_CREDITS_SANDBOX_RECEIPT_DELAY_S": "5"}
+            with installed(cluster.url("shots"), folder / "instance", **late) as made:
                 take_all(made, example.fill(made))
 
 

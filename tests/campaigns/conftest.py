@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.campaigns.scene import address, made, window
+from tests.campaigns.scene import made, people
 from webapp.campaigns.gateways.sandbox.server import Sandbox
 from webapp.campaigns.settings import Mischief, SendingSettings
 
-__all__ = ["address", "made", "window"]
+__all__ = ["made", "people"]
 
 
 def free_port() -> int:

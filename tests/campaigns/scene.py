@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import serving, sign_in_browser
 from tests.campaigns.makers import ADA, FakeGateway, confirmed, grant, italians, make_list
 from tests.personas import make_person, make_platform
 from webapp import clock
@@ -120,36 +119,8 @@ def finished(platform_id):
 
 
 @pytest.fixture
-def address(committed_app, made):
-    with serving(committed_app) as address:
-        yield address
-
-
-@pytest.fixture
-def window(browser, committed_app, address, made):
-    """Opens a page as a person: window("admin", width=360, dark=True, script=False)."""
-    opened = []
-
-    def open_as(person="marketer", *, width=1280, dark=False, script=True):
-        context = browser.new_context(
-            base_url=address,
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=script,
-            reduced_motion="reduce",
-        )
-        opened.append(context)
-        sign_in_browser(context, committed_app, address, made[person])
-        page = context.new_page()
-        page.set_default_timeout(30_000)
-        page.problems = []
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        return page
-
-    yield open_as
-    for context in opened:
-        context.close()
+def people(made):
+    return made
 
 
 def total(page):

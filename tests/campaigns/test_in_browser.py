@@ -13,7 +13,7 @@ from webapp.campaigns import quoting
 
 
 def test_the_quote_follows_what_is_typed_and_the_button_carries_its_number(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     before = total(page).inner_text()
     page.evaluate("window.stayed = true")
@@ -46,7 +46,7 @@ def test_on_a_phone_the_total_stays_in_sight_while_the_text_is_written(window, m
 
 
 def test_the_newest_of_many_quick_changes_wins(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     text = page.get_by_label("Text", exact=True)
     text.fill("")
@@ -66,7 +66,7 @@ def test_a_slow_quote_shows_that_it_works_and_never_replaces_a_newer_one(window,
         return real(platform_id, draft, **options)
 
     monkeypatch.setattr(quoting, "quote_draft", slowly)
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     text, busy = page.get_by_label("Text", exact=True), page.locator("#quote-busy")
     expect(busy).to_be_hidden()
@@ -84,7 +84,7 @@ def test_a_slow_quote_shows_that_it_works_and_never_replaces_a_newer_one(window,
 
 
 def test_a_screen_reader_hears_a_new_total_once(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     page.evaluate(
         """() => {
@@ -105,7 +105,7 @@ def test_a_screen_reader_hears_a_new_total_once(window, made):
 
 
 def test_lists_are_chosen_and_moved_without_leaving_the_page(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     page.evaluate("window.stayed = true")
     page.get_by_label("Another list").select_option(label="VIP")
@@ -122,7 +122,7 @@ def test_lists_are_chosen_and_moved_without_leaving_the_page(window, made):
 
 
 def test_sending_goes_from_the_draft_to_its_campaign(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     number = total(page).inner_text()
     page.locator("#schedule-button").click()
@@ -131,7 +131,7 @@ def test_sending_goes_from_the_draft_to_its_campaign(window, made):
 
 
 def test_the_whole_of_compose_works_without_javascript(window, made):
-    page = window(script=False)
+    page = window("marketer", script=False)
     page.goto("/campaigns")
     page.get_by_role("button", name="New campaign").click()
     page.get_by_label("Another list").select_option(label="Shop customers")
@@ -148,7 +148,7 @@ def test_the_whole_of_compose_works_without_javascript(window, made):
 
 
 def test_two_tabs_are_told_of_each_other(window, made):
-    one, two = window(), window()
+    one, two = window("marketer"), window("marketer")
     for page in (one, two):
         page.goto(f"/campaigns/{made['draft']}/compose")
     one.get_by_label("Name").fill("From one")
@@ -229,7 +229,7 @@ def test_no_page_of_campaigns_has_an_axe_violation_or_scrolls_sideways(window, m
 
 
 def test_confirming_says_that_it_is_at_work_and_is_asked_for_once(window, made):
-    page, asked = window(), []
+    page, asked = window("marketer"), []
 
     def stays_where_it_is(route):
         asked.append(route)

@@ -345,6 +345,19 @@ def test_a_wording_that_was_taken_can_be_taken_back(ada, draft, headers):
     assert db.session.get(Campaign, draft.id).text == "the former"
 
 
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["plain", "htmx"])
+def test_replaced_characters_can_be_taken_back(ada, draft, platform, headers):
+    grant(platform.id, 1000)
+    url, text = f"/campaigns/{draft.id}/compose", "It’s ours"
+    page = ada.post(url, data=form(draft, text=text, do="save-by:fix:2019"), headers=headers).text
+    assert db.session.get(Campaign, draft.id).text == "It's ours"
+    assert f">{text}</textarea>" in page
+    assert "Take it back" in page
+    saved = db.session.get(Campaign, draft.id)
+    ada.post(url, data=form(saved, other=text, do="use"), headers=headers)
+    assert db.session.get(Campaign, draft.id).text == text
+
+
 @pytest.mark.parametrize("word", ["fix:zz", "fix:", "all", "emoji", "trim:7", "nonsense", ""])
 def test_a_button_that_is_not_offered_any_more_changes_nothing(ada, draft, platform, word):
     grant(platform.id, 1000)
@@ -357,7 +370,7 @@ def test_the_message_can_be_read_as_anybody_on_the_lists(ada, draft, platform):
     grant(platform.id, 1000)
     page = ada.get(f"/campaigns/{draft.id}/compose").text
     assert "As Zoë 👍 reads it" in page
-    assert "1 of 2: the dearest of each country" in page
+    assert "1 of 2: in each country, the person it costs most for" in page
     found = ada.post(
         f"/campaigns/{draft.id}/quote", data=form(draft, do="find", find="Person 3"), headers=HTMX
     ).text
@@ -455,7 +468,7 @@ def test_pausing_going_on_and_cancelling_say_what_they_did(ada, campaign):
     assert "that gives back up to 10 credits" in page
     assert "10 credits are available again" in ada.post(f"{url}/cancel", follow_redirects=True).text
     assert ada.post(f"{url}/cancel").status_code == 409
-    assert "10 cancelled" in ada.get(url).text
+    assert "charged 0: 10 released, cancelled." in ada.get(url).text
 
 
 def test_quoted_stands_beside_charged_with_every_reason(ada, campaign, sending):

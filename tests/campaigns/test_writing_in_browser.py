@@ -10,7 +10,7 @@ from tests.campaigns.scene import PICTURES, total
 
 
 def test_a_field_is_put_where_the_cursor_is(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     text = page.get_by_label("Text", exact=True)
     text.fill("Hi , bye")
@@ -21,7 +21,7 @@ def test_a_field_is_put_where_the_cursor_is(window, made):
 
 
 def test_a_character_is_replaced_by_its_button_and_the_saving_is_true(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     page.get_by_label("Text", exact=True).fill("It’s spring" + " and all is new" * 9)
     expect(page.locator(".text-count")).to_contain_text("3 parts")
@@ -33,11 +33,13 @@ def test_a_character_is_replaced_by_its_button_and_the_saving_is_true(window, ma
     expect(page.get_by_label("Text", exact=True)).to_have_value("It's spring" + " and all is new" * 9)
     expect(page.locator(".text-count")).to_contain_text("1 part")
     assert f"saves {before - int(total(page).inner_text())} credits" in words
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_label("Text", exact=True)).to_have_value("It’s spring" + " and all is new" * 9)
 
 
 @pytest.mark.parametrize("script", [True, False], ids=["htmx", "plain"])
 def test_trimming_is_read_before_it_is_taken_and_taken_back_after(window, made, script):
-    page = window(script=script, width=360)
+    page = window("marketer", script=script, width=360)
     page.goto(f"/campaigns/{made['draft']}/compose")
     text, other = page.get_by_label("Text", exact=True), page.locator("#other")
     long = "Hello {first_name|friend}" + ", all of it is new" * 8
@@ -65,7 +67,7 @@ def test_trimming_is_read_before_it_is_taken_and_taken_back_after(window, made, 
 
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (360, True)])
 def test_a_mark_shows_its_offer_beside_it_and_the_keyboard_reaches_it(window, made, width, dark):
-    page = window(width=width, dark=dark)
+    page = window("marketer", width=width, dark=dark)
     page.goto(f"/campaigns/{made['draft']}/compose")
     text, offer = page.get_by_label("Text", exact=True), page.locator(".beside")
     text.fill("All is new, it’s\u00a0spring" + " and all is new" * 9)
@@ -94,7 +96,7 @@ def test_a_mark_shows_its_offer_beside_it_and_the_keyboard_reaches_it(window, ma
 
 
 def test_costly_characters_and_cuts_are_marked_where_they_are_written(window, made):
-    page = window()
+    page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     text = page.get_by_label("Text", exact=True)
     text.fill("It’s\u00a0[5 €] {{off}} for {first_name}" + " and all is new" * 9)

@@ -1,9 +1,11 @@
 """The example platform: made by the real use cases, so everything about it adds up."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,6 +15,7 @@ from tests.conftest import dispose, make_app
 from webapp import clock, config, demo
 from webapp.accounts.models import Platform, User
 from webapp.audience.models import Recipient
+from webapp.campaigns import dispatching, starting
 from webapp.campaigns.models import Campaign, Message
 from webapp.credits import engine, verification
 from webapp.db import db
@@ -63,6 +66,30 @@ def test_the_example_is_whole_and_its_ledger_adds_up(example_app: Flask) -> None
             200,
             "/operator/platforms" if role == "operator" else "/",
         )
+
+
+def test_a_worker_beside_it_finds_no_past_campaign_to_give_up(
+    example_app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+    step = dispatching.step
+
+    def look() -> None:
+        with example_app.app_context():
+            seen.extend(starting.unfinished(clock.now()))
+            db.session.remove()
+
+    def step_beside_a_worker(*args: Any, **kwargs: Any) -> dispatching.Step:
+        worker = threading.Thread(target=look)  # a thread of its own: its clock is not set back
+        worker.start()
+        worker.join()
+        return step(*args, **kwargs)
+
+    monkeypatch.setattr(dispatching, "step", step_beside_a_worker)
+    demo.fill()
+    assert seen == []
+    sent = select(func.count()).select_from(Message).where(Message.status == "sent")
+    assert db.session.scalar(sent)
 
 
 def test_every_number_is_one_kept_free_for_examples_and_a_valid_one(example_app: Flask) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import serving, sign_in_browser, violations
+from tests.browser import violations
 from tests.personas import make_person, make_platform
 from tests.shop.conftest import SELLER, on_sale
 from webapp import clock
@@ -57,39 +57,6 @@ def people(committed_app):
                 key=f"grant {credits}",
             )
         return people
-
-
-@pytest.fixture
-def address(committed_app, people):
-    with serving(committed_app) as address:
-        yield address
-
-
-@pytest.fixture
-def window(browser, committed_app, address, people):
-    """Opens a page as a role (or nobody): window("admin", width=360, dark=True, script=False)."""
-    opened = []
-
-    def open_as(role=None, *, width=1280, dark=False, script=True):
-        context = browser.new_context(
-            base_url=address,
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if dark else "light",
-            java_script_enabled=script,
-            reduced_motion="reduce",
-        )
-        opened.append(context)
-        if role:
-            sign_in_browser(context, committed_app, address, people[role])
-        page = context.new_page()
-        page.problems = []
-        page.on("console", lambda said: page.problems.append(said.text) if said.type == "error" else None)
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        return page
-
-    yield open_as
-    for context in opened:
-        context.close()
 
 
 def test_choosing_a_country_swaps_the_table_and_pushes_the_address(window):

@@ -1,11 +1,15 @@
 """Numbers, money, days and instants as a reader sees them."""
 
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from flask import Flask
 from flask_babel import force_locale
 
+from webapp.audience.errors import TooManyForExcel
+from webapp.campaigns.scheduling import QuoteChanged
 from webapp.web import formats
 
 AT = datetime(2028, 11, 20, 23, 30, tzinfo=UTC)
@@ -62,3 +66,12 @@ def test_a_code_that_is_no_country_stays_as_it_is_and_kosovo_has_its_name() -> N
 @pytest.mark.parametrize(("part", "whole", "share"), [(1, 4, 25.0), (0, 0, 0.0), (5, 4, 100.0), (-1, 4, 0.0)])
 def test_a_share_stays_between_nothing_and_all(part: int, whole: int, share: float) -> None:
     assert formats.percent(part, whole) == share
+
+
+@pytest.mark.usefixtures("pages")
+@pytest.mark.parametrize(("language", "mark"), [("en", ","), ("it", ".")])
+def test_the_numbers_in_a_refusal_are_written_in_the_readers_language(language: str, mark: str) -> None:
+    quoted: Any = SimpleNamespace(credits=1284)
+    with force_locale(language):
+        assert f"1{mark}284" in QuoteChanged(quoted).sentence
+        assert f"100{mark}000" in TooManyForExcel(100_000).sentence

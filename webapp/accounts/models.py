@@ -21,12 +21,12 @@ class Platform(Model):
 
     __tablename__ = "platform"
     __table_args__ = (
-        Index("uq_platform_name", func.lower(text("name")), unique=True),
         CheckConstraint("btrim(name) <> ''", name="name_given"),
         CheckConstraint("time_zone <> ''", name="time_zone_given"),
         CheckConstraint(one_of("currency", CURRENCIES), name="currency_known"),
         CheckConstraint(one_of("language", LANGUAGES), name="language_known"),
         CheckConstraint(one_of("burn_order", BURN_ORDERS), name="burn_order_known"),
+        Index("uq_platform_name", func.lower(text("name")), unique=True),  # no two that differ in case only
     )
 
     id: Mapped[Identifier]

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import wraps
 from typing import Any, cast
 
-from flask import Flask, Response, current_app, make_response, request
+from flask import Flask, Response, after_this_request, current_app, render_template, request
 from flask_limiter.util import get_remote_address
 from flask_login import current_user
 from flask_security import EmailValidateException, Security, SQLAlchemyUserDatastore
@@ -60,31 +59,24 @@ def settings(app: Flask) -> dict[str, object]:
 
 def init_app(app: Flask) -> None:
     app.config.update(settings(app))
-    security = Security(mail_util_cls=HouseMail)
+    security = Security(mail_util_cls=HouseMail, render_template=render)
     security.init_app(app, SQLAlchemyUserDatastore(db, User, Role))
     security.unauthn_handler(lambda *_args, **_kwargs: to_sign_in())
     sessions.init_app(app)
     mark_views(app)
-    tell_refusals(app)
     limit_attempts(app)
 
 
-def tell_refusals(app: Flask) -> None:
-    """A form that is shown again was refused, and says 422 as every form of the house."""
-    views = app.view_functions
-    for name in ("login", "change_password", "reset_password"):
-        views[f"security.{name}"] = refused_when_shown_again(views[f"security.{name}"])
+def render(template: str, **context: Any) -> str:
+    """A page of Flask-Security; with a form to be mended it is 422, like every such page."""
+    if any(getattr(value, "errors", None) for name, value in context.items() if name.endswith("_form")):
+        after_this_request(unprocessable)
+    return render_template(template, **context)
 
 
-def refused_when_shown_again(view: Callable[..., Any]) -> Callable[..., Response]:
-    @wraps(view)
-    def answer(*args: Any, **kwargs: Any) -> Response:
-        response = make_response(view(*args, **kwargs))
-        if request.method == "POST" and response.status_code == 200:
-            response.status_code = 422
-        return response
-
-    return answer
+def unprocessable(response: Response) -> Response:
+    response.status_code = 422
+    return response
 
 
 def limit_attempts(app: Flask) -> None:

@@ -119,8 +119,9 @@ def logged(status: int, words: str, error: BaseException | None = None) -> str:
 def on_http(error: HTTPException) -> AnyResponse | HTTPException:
     if error.code is None or error.code < 400:
         return error
-    if error is request.routing_exception and error.code == 405 and request.method in ("GET", "HEAD"):
-        return redirect(page_above(request.path), 303)
+    looking = error is request.routing_exception and request.method in ("GET", "HEAD")
+    if looking and error.code == 405 and (above := page_above(request.path)):
+        return redirect(above, 303)
     headers = {
         name: value
         for name, value in error.get_headers(request.environ)
@@ -131,19 +132,14 @@ def on_http(error: HTTPException) -> AnyResponse | HTTPException:
     return error_answer(error.code, headers=headers)
 
 
-def page_above(path: str) -> str:
+def page_above(path: str) -> str | None:
     """The nearest page above an address that only takes forms: whoever loads a refused form again, or comes
-    back to it, gets to what it was about."""
+    back to it, gets to what it was about. None where only the first page of all is above."""
     adapter = current_app.create_url_adapter(request)
-    assert adapter is not None, "there is a request"
-    path = parent_of(path)
-    while not adapter.test(path, "GET"):
-        path = parent_of(path)
-    return path
-
-
-def parent_of(path: str) -> str:
-    return path.rpartition("/")[0] or "/"
+    while adapter is not None and (path := path.rpartition("/")[0]):
+        if adapter.test(path, "GET"):
+            return path
+    return None
 
 
 def on_csrf(error: CSRFError) -> Response:

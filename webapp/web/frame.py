@@ -84,6 +84,9 @@ SECTIONS = (
     ),
 )
 
+# Pages whose address does not begin with that of the section they belong to.
+ELSEWHERE = {"audience.index": ("/imports/", "/recipients"), "shop.buy": ("/orders",)}
+
 
 def navigation() -> list[Section]:
     """The sections that the person's role may open, in order."""
@@ -98,13 +101,14 @@ def navigation() -> list[Section]:
 
 def item_for(label: object, endpoint: str) -> Item:
     url = page_url(endpoint) or "/"
-    return Item(str(label), url, current_mark(url))
+    return Item(str(label), url, current_mark(url, ELSEWHERE.get(endpoint, ())))
 
 
-def current_mark(url: str) -> str | None:
+def current_mark(url: str, elsewhere: tuple[str, ...] = ()) -> str | None:
     if request.path == url:
         return "page"
-    return "true" if url != "/" and request.path.startswith(url + "/") else None
+    beneath = elsewhere if url == "/" else (url + "/", *elsewhere)
+    return "true" if request.path.startswith(beneath) else None
 
 
 def page_url(endpoint: str, **values: Any) -> str | None:

@@ -25,6 +25,7 @@ from webapp.db import db
 from webapp.web.htmx import invalid, render, see_other, wants_fragment
 
 LIST_STEPS = {"up": -1, "down": 1}
+REPLACING = ("save-by", "use")  # put another text in the place of the one that was there
 
 
 @blueprint.get(f"/campaigns/<{ID}:campaign_id>/compose")
@@ -98,13 +99,16 @@ def other_wording(campaign: Campaign, quoted: Quoted, action: str, value: str) -
     other = request.form.get("other", "")
     if action == "try":
         other = savings.text_after(quoted, value)
-    elif action == "use" and other.strip():
-        other = request.form.get("text", "")
-    shown = action in ("compare", "try") or (action == "use" and bool(other.strip()))
+    former = sent().draft.text
+    replaced = action in REPLACING and former != quoted.draft.text
+    if replaced:
+        other, action = former, "use"
     return {
         "other_text": other[:10_000],
-        "other_is": action if action in ("try", "use") else "",
-        "comparison": comparison_of(campaign, quoted, other) if shown else None,
+        "other_is": action if replaced or action == "try" else "",
+        "comparison": comparison_of(campaign, quoted, other)
+        if replaced or action in ("compare", "try")
+        else None,
     }
 
 
@@ -173,7 +177,9 @@ def save(campaign_id: int) -> AnyResponse:
         return compose_page(campaign, draft, conflict=conflict)
     if wants_fragment():
         return changed(saved, given.action)
-    if given.action == "use":  # The former text goes with the answer: no address could carry it.
+    if (
+        given.action in REPLACING and draft.text != given.draft.text
+    ):  # The former text goes with the answer: no address could carry it.
         return compose_page(saved, drafts.draft_of(saved))
     asked: dict[str, Any] = {name: request.form[name] for name in ("find",) if request.form.get(name)}
     sample = given.value if given.action == "sample" else request.form.get("sample")
@@ -189,9 +195,7 @@ def save(campaign_id: int) -> AnyResponse:
 
 def changed(campaign: Campaign, action: str) -> Response:
     """What a button changed: the lists or the text. The page then asks for the price by itself."""
-    fragment = (
-        "campaigns/_text_changed.html" if action in ("save-by", "use") else "campaigns/_to_changed.html"
-    )
+    fragment = "campaigns/_text_changed.html" if action in REPLACING else "campaigns/_to_changed.html"
     context = context_of(campaign, drafts.draft_of(campaign), with_savings=False)
     response = render(fragment, fragment, refusal=None, conflict=None, **context)
     response.headers["HX-Trigger"] = json.dumps({"draft-changed": {"target": "#compose"}})
