@@ -102,6 +102,13 @@ def test_a_field_that_makes_no_sense_is_told_and_kept_to_be_mended(olga, small, 
     assert len(packages_for_sale()) == 1 and len(history(small)) == 1
 
 
+def test_an_empty_package_is_asked_to_be_filled_in(olga, database):
+    answer = olga.post("/operator/packages/new", data={}, headers=HTMX)
+    assert answer.status_code == 422
+    assert answer.text.count("Fill this in.") >= 3
+    assert "Enter an amount" not in answer.text
+
+
 @pytest.mark.parametrize("seen", ["", "x", "-1", "9" * 30])
 def test_a_form_without_the_terms_it_was_opened_with_is_refused(olga, small, seen):
     assert olga.post(f"/operator/packages/{small}", data=FIELDS | {"seen": seen}).status_code == 422

@@ -64,6 +64,8 @@ class Between:
     def __call__(self, form: Form, field: AmountField) -> None:
         if field.process_errors or (field.data is not None and self.least <= field.data <= self.most):
             return
+        if field.data is None:
+            raise StopValidation(gettext("Fill this in."))
         bounds = {"least": field.write(self.least), "most": field.write(self.most)}
         raise StopValidation(gettext("Enter an amount from %(least)s to %(most)s.", **bounds))
 
