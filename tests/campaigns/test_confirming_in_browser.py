@@ -7,14 +7,11 @@ from playwright.sync_api import expect
 
 from tests.browser import violations
 from tests.campaigns.makers import italians
-from tests.campaigns.scene import address, made, window
 from webapp import clock
 from webapp.audience import recipients
 from webapp.campaigns import confirming
 from webapp.campaigns.models import Campaign, CampaignList
 from webapp.db import db
-
-__all__ = ["address", "made", "window"]
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +39,7 @@ def add_somebody(app, made):
 
 
 def test_the_page_that_waits_becomes_the_page_of_the_campaign(window, made, committed_app):
-    page = window()
+    page = window("marketer")
     confirm(page, made)
     page.get_by_role("button", name="Stop").focus()
     with page.expect_response("**/confirming"):
@@ -55,7 +52,7 @@ def test_the_page_that_waits_becomes_the_page_of_the_campaign(window, made, comm
 
 
 def test_what_is_refused_by_then_leads_back_to_the_draft_with_the_reason(window, made, committed_app):
-    page = window()
+    page = window("marketer")
     confirm(page, made)
     add_somebody(committed_app, made)
     work(committed_app, made)
@@ -67,7 +64,7 @@ def test_what_is_refused_by_then_leads_back_to_the_draft_with_the_reason(window,
 
 
 def test_without_javascript_it_loads_itself_again_and_can_be_stopped(window, made, committed_app):
-    page = window(script=False)
+    page = window("marketer", script=False)
     confirm(page, made)
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#confirming")).to_contain_text("stops it")
@@ -79,7 +76,7 @@ def test_without_javascript_it_loads_itself_again_and_can_be_stopped(window, mad
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 360])
 def test_the_page_that_waits_has_no_axe_violation_and_fits(window, made, width, dark):
-    page = window(width=width, dark=dark)
+    page = window("marketer", width=width, dark=dark)
     confirm(page, made)
     assert violations(page) == []
     wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")

@@ -30,7 +30,7 @@ def test_the_quote_follows_what_is_typed_and_the_button_carries_its_number(windo
 
 
 def test_on_a_phone_the_total_stays_in_sight_while_the_text_is_written(window, made):
-    page = window(width=360)
+    page = window("marketer", width=360)
     page.goto(f"/campaigns/{made['draft']}/compose")
     text, bar = page.get_by_label("Text", exact=True), page.locator("#total")
     text.fill("x" * 161)
