@@ -16,9 +16,20 @@
     const sample = document.querySelector("#compose input[name=sample]");
     if (button && sample) sample.value = button.value.slice("sample:".length);
   }, true);
-  // "Saved" is not said of what has just been typed.
+  // "Saved" is not said of what has just been typed, nor when an earlier text comes back saved.
+  let changes = 0;
+  let sent = 0;
+  const pend = () => document.getElementById("saved-state")?.classList.add("pending");
   addEventListener("input", (event) => {
-    if (event.target.matches("#compose .live")) document.getElementById("saved-state")?.classList.add("pending");
+    if (!event.target.matches("#compose .live")) return;
+    changes += 1;
+    pend();
+  });
+  addEventListener("htmx:config:request", (event) => {
+    if (event.detail.ctx.sourceElement.id === "saved") sent = changes;
+  });
+  addEventListener("htmx:after:swap", () => {
+    if (sent < changes) pend();
   });
   // Touching the date means that it counts.
   addEventListener("input", (event) => {

@@ -3,13 +3,17 @@
 import re
 import threading
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser import violations
 from tests.campaigns.scene import PICTURES, saved, total
-from webapp.campaigns import quoting
+from webapp import clock
+from webapp.campaigns import drafts, quoting
+from webapp.campaigns.models import Campaign
+from webapp.db import db
 
 
 def test_the_quote_follows_what_is_typed_and_the_button_carries_its_number(window, made):
@@ -45,16 +49,47 @@ def test_on_a_phone_the_total_stays_in_sight_while_the_text_is_written(window, m
     expect(bar).to_be_hidden()
 
 
-def test_the_newest_of_many_quick_changes_wins(window, made):
+def test_the_newest_of_many_quick_changes_wins(window, made, committed_app):
     page = window("marketer")
     page.goto(f"/campaigns/{made['draft']}/compose")
     text = page.get_by_label("Text", exact=True)
     text.fill("")
     text.press_sequentially("Sale now, {first_name}! " * 8, delay=5)
-    expect(page.locator(".text-count")).to_contain_text("2 parts")
+    saved(page)
+    with committed_app.app_context():
+        campaign = db.session.get(Campaign, made["draft"])
+        draft, platform_id = drafts.draft_of(campaign), campaign.platform_id
+        quoted = quoting.quote_draft(platform_id, draft, zone=ZoneInfo("Europe/Rome"), now=clock.now())
+    assert draft.text == "Sale now, {first_name}! " * 8
+    expect(total(page)).to_have_text(f"{quoted.credits:,}")
+    page.reload()
+    expect(total(page)).to_have_text(f"{quoted.credits:,}")
+
+
+def test_saved_is_not_said_while_something_later_is_not(window, made, monkeypatch):
+    real = drafts.save_draft
+    answered = {"first": threading.Event(), "first and second": threading.Event()}
+
+    def slowly(platform_id, campaign_id, draft, **options):
+        answered[draft.text].wait(60)
+        return real(platform_id, campaign_id, draft, **options)
+
+    monkeypatch.setattr(drafts, "save_draft", slowly)
+    page = window("marketer")
+    page.goto(f"/campaigns/{made['draft']}/compose")
+    text, state = page.get_by_label("Text", exact=True), page.locator("#saved-state")
+    before = state.locator("input[name=version]").input_value()
+    with page.expect_request("**/draft"):
+        text.fill("first")
+    with page.expect_response("**/draft"):
+        text.fill("first and second")
+        answered["first"].set()
+    expect(state.locator("input[name=version]")).not_to_have_value(before)
+    expect(state).to_have_class(re.compile("pending"))
+    answered["first and second"].set()
     saved(page)
     page.reload()
-    expect(text).to_have_value("Sale now, {first_name}! " * 8)
+    expect(text).to_have_value("first and second")
 
 
 def test_a_slow_quote_shows_that_it_works_and_never_replaces_a_newer_one(window, made, monkeypatch):
