@@ -1,4 +1,4 @@
-"""R1 to R17 by name: those that go through several features; tests/credits/test_rules.py has the others."""
+"""R1 to R17 by name: those that go through several features; tests/credits has the others."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +28,7 @@ ITALY, GERMANY, BRITAIN = 393_330_000_001, 4_917_139_200_001, 447_700_900_001
 
 
 def test_every_rule_is_named_by_a_test():
-    named = "\n".join(path.read_text() for path in Path(__file__).parent.rglob("test_rules.py"))
+    named = "\n".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     found = {int(number) for number in re.findall(r"^def test_r(\d+)_", named, re.M)}
     assert found == set(range(1, 18))
 

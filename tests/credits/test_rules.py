@@ -1,4 +1,4 @@
-"""The rules of credits by their number, through the database: R2, R4 to R12, R15 to R17."""
+"""The rules of credits by their number, through the database: R2, R4 to R12, R15, R16 (R17: test_replays)."""
 
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime, timedelta
