@@ -195,10 +195,10 @@ def add_somebody(platform, shop, draft):
     recipients.add_recipient(platform.id, shop, 393331111111, "IT", {}, now=NOW)
 
 
-def spend(platform, shop, draft):
+def spend(platform, shop, draft, credits=995):
     engine.place_hold(
         platform.id,
-        [Demand(None, 995)],
+        [Demand(None, credits)],
         send_at=NOW,
         subject=Subject("message", 1),
         label="x",
@@ -370,17 +370,7 @@ def test_another_time_that_is_refused_by_then_leaves_all_as_it_was(ada, schedule
 
 
 def test_another_time_that_cannot_be_paid_is_refused_at_once(ada, scheduled, platform, shop):
-    spend_all = engine.balance(platform.id, now=NOW).available
-    engine.place_hold(
-        platform.id,
-        [Demand(None, spend_all)],
-        send_at=NOW,
-        subject=Subject("message", 1),
-        label="x",
-        actor=ADA,
-        now=NOW,
-        key="x",
-    )
+    spend(platform, shop, scheduled, engine.balance(platform.id, now=NOW).available)
     add_somebody(platform, shop, scheduled)
     quoted = scheduling.quote_reschedule(scheduled, LATER, zone=ROME, now=NOW)
     sent = {"send_local": LATER, "fingerprint": quoted.fingerprint}
